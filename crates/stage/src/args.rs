@@ -1,0 +1,95 @@
+//! The arguments every scenario binary takes. Defaults for the load come from the scenario's `Cargo.toml`.
+
+use std::{net::SocketAddr, time::Duration};
+
+use clap::{CommandFactory, FromArgMatches, Parser};
+
+use crate::Scenario;
+
+/// The address `tokio-console` connects to when it is given none.
+const CONSOLE_DEFAULT: &str = "127.0.0.1:6669";
+
+#[derive(Parser)]
+#[command(
+    after_help = "Exit code: 0 the run did what this side states, 1 it did not, 2 wrong arguments or port taken."
+)]
+pub(crate) struct Args {
+    /// Units of work to offer [default: the scenario's]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    units: Option<u64>,
+    /// Units per second, or `max` for as fast as it goes [default: the scenario's]
+    #[arg(long, value_name = "PER_SECOND")]
+    rate: Option<Rate>,
+    /// End the load after this long, whatever is left to offer
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) seconds: Option<Duration>,
+    /// Wait at most this long for the counts to stand still
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "6")]
+    pub(crate) settle: Duration,
+    /// Where tokio-console connects; port 0 picks a free one and prints it
+    #[arg(long, value_name = "ADDR", default_value = CONSOLE_DEFAULT)]
+    console: SocketAddr,
+    /// Run bare, without the console's instrumentation server
+    #[arg(long, conflicts_with = "console")]
+    no_console: bool,
+    /// Offer no load before a console is attached (for at most 10 seconds)
+    #[arg(long, conflicts_with = "no_console")]
+    pub(crate) await_console: bool,
+    /// Print one JSON object per sample, then the report, instead of lines for people
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Stay up after the report until Ctrl-C, SIGTERM or the end of standard input
+    #[arg(long)]
+    pub(crate) hold: bool,
+}
+
+#[derive(Clone, Copy)]
+enum Rate {
+    PerSecond(f64),
+    Max,
+}
+
+impl std::str::FromStr for Rate {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse::<f64>() {
+            _ if text == "max" => Ok(Self::Max),
+            Ok(rate) if rate.is_finite() && rate > 0.0 => Ok(Self::PerSecond(rate)),
+            _ => Err("a number above 0, or `max`".into()),
+        }
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let limit = Duration::from_secs(24 * 3600);
+    match text.parse::<f64>().ok().and_then(|s| Duration::try_from_secs_f64(s).ok()) {
+        Some(time) if time <= limit => Ok(time),
+        _ => Err("a number of seconds, at most a day".into()),
+    }
+}
+
+/// Reads the command line; prints help or a one-line complaint and ends the process where there is nothing to run.
+pub(crate) fn parse(scenario: &Scenario) -> Args {
+    let command = Args::command().name(scenario.bin).about(scenario.about.clone());
+    Args::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+}
+
+impl Args {
+    pub(crate) fn units(&self, scenario: &Scenario) -> u64 {
+        self.units.unwrap_or(scenario.units)
+    }
+
+    /// Units per second; `None` is as fast as it goes.
+    pub(crate) fn rate(&self, scenario: &Scenario) -> Option<f64> {
+        match self.rate {
+            Some(Rate::Max) => None,
+            Some(Rate::PerSecond(rate)) => Some(rate),
+            None => Some(scenario.rate),
+        }
+    }
+
+    pub(crate) fn console_addr(&self) -> Option<SocketAddr> {
+        (!self.no_console).then_some(self.console)
+    }
+}

@@ -1,0 +1,78 @@
+//! A price search asks eight suppliers and returns the first good offer.
+//!
+//! Run it: `cargo run --bin unconsumed-send-fix`
+//!
+//! You will see the count rise while suppliers are asked, and come back to where it started.
+
+mod world;
+
+use std::{
+    collections::HashMap,
+    process::ExitCode,
+    sync::{Arc, Mutex},
+};
+
+use anyhow::Context;
+use tokio::sync::mpsc;
+use world::{Offer, PRICE_MAX, SUPPLIERS, ask};
+
+fn main() -> ExitCode {
+    stage::run(stage::scenario!(), async |stage| {
+        let desk = Arc::new(Desk::default());
+        stage.load(async |visitor| desk.visit(visitor).await).await;
+        Ok(desk)
+    })
+}
+
+// ANCHOR: service
+/// The search desk: one session a visitor, until it expires.
+#[derive(Default)]
+struct Desk {
+    sessions: Mutex<HashMap<u64, Session>>,
+}
+
+struct Session {
+    best: Offer,
+}
+
+impl Desk {
+    async fn search(&self, visitor: u64) -> anyhow::Result<()> {
+        let (tx, mut rx) = mpsc::channel(1);
+        for supplier in SUPPLIERS {
+            let tx = tx.clone();
+            tokio::spawn(async move {
+                let offer = ask(supplier).await;
+                // An error means that the search is over.
+                let _ = tx.send(offer).await;
+            });
+        }
+        drop(tx);
+        let best = first_good(&mut rx).await?;
+        // FIX: the receiver ends here; late sends get an error.
+        drop(rx);
+        let session = Session { best };
+        self.sessions.lock().unwrap().insert(visitor, session);
+        Ok(())
+    }
+}
+
+async fn first_good(offers: &mut mpsc::Receiver<Offer>) -> anyhow::Result<Offer> {
+    while let Some(offer) = offers.recv().await {
+        if offer.price <= PRICE_MAX {
+            return Ok(offer);
+        }
+    }
+    anyhow::bail!("sold out")
+}
+// ANCHOR_END: service
+
+impl Desk {
+    /// What a visitor does: search, then book what was found.
+    async fn visit(&self, visitor: u64) -> anyhow::Result<()> {
+        self.search(visitor).await?;
+        let sessions = self.sessions.lock().unwrap();
+        let offer = sessions.get(&visitor).context("session expired")?.best;
+        anyhow::ensure!(offer.price <= PRICE_MAX, "{} is too dear", offer.supplier);
+        Ok(())
+    }
+}
