@@ -59,7 +59,9 @@ impl Desk {
     }
 }
 
-async fn first_good(offers: &mut mpsc::Receiver<Offer>) -> anyhow::Result<Offer> {
+async fn first_good(
+    offers: &mut mpsc::Receiver<Offer>,
+) -> anyhow::Result<Offer> {
     while let Some(offer) = offers.recv().await {
         if offer.price <= PRICE_MAX {
             return Ok(offer);
@@ -74,13 +76,45 @@ impl Desk {
     async fn visit(&self, visitor: u64) -> anyhow::Result<()> {
         self.search(visitor).await?;
         let sessions = self.sessions.lock().unwrap();
-        let offer = sessions.get(&visitor).context("session expired")?.best;
-        anyhow::ensure!(offer.price <= PRICE_MAX, "{} is too dear", offer.supplier);
+        let offer =
+            sessions.get(&visitor).context("session expired")?.best;
+        anyhow::ensure!(
+            offer.price <= PRICE_MAX,
+            "{} is too dear",
+            offer.supplier
+        );
         Ok(())
     }
 
     /// Offers that wait for a page two nobody has opened.
     fn offers_held(&self) -> u64 {
-        self.sessions.lock().unwrap().values().map(|session| session.more.len() as u64).sum()
+        self.sessions
+            .lock()
+            .unwrap()
+            .values()
+            .map(|session| session.more.len() as u64)
+            .sum()
     }
+}
+
+#[cfg(test)]
+mod guard {
+    use std::time::Duration;
+
+    use super::*;
+
+    // ANCHOR: guard
+    #[tokio::test(start_paused = true)]
+    #[should_panic(expected = "tasks left")]
+    async fn a_search_leaves_no_task_behind() {
+        let desk = Desk::default();
+        for visitor in 0..20 {
+            desk.search(visitor).await.unwrap();
+        }
+        // Paused time: a minute passes as soon as all are idle.
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let metrics = tokio::runtime::Handle::current().metrics();
+        assert_eq!(metrics.num_alive_tasks(), 0, "tasks left");
+    }
+    // ANCHOR_END: guard
 }
