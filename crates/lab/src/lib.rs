@@ -1,6 +1,16 @@
 //! The lab: runs, watches, judges, records and draws the scenarios, and builds and serves the book.
 //!
-//! Left to right: `scenario` → `cargo` → `child` → `record` → `series` → `verdict` and `chart` → terminal, file or page.
-//! Everything to the right of [`series`] is pure.
+//! Left to right: [`scenario`] → [`cargo`] → [`child`] → [`record`] → [`series`] → [`verdict`] and chart → terminal, file or
+//! page. Everything to the right of [`series`] is pure.
 
+pub mod cargo;
+pub mod child;
+pub mod command;
+pub mod pair;
+pub mod plot;
+pub mod record;
+pub mod root;
+pub mod scenario;
 pub mod series;
+pub mod verdict;
+pub mod view;

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use crate::wire::SpawnSite;
+use crate::wire::{SpawnSite, shorten};
 
 /// Counts live tasks by spawn location. Costs one lock at a task's birth and one at its end.
 #[derive(Clone, Default)]
@@ -47,27 +47,5 @@ impl Registry {
             .collect();
         sites.sort_by(|a, b| b.alive.cmp(&a.alive).then_with(|| a.location.cmp(&b.location)));
         sites
-    }
-}
-
-/// Cuts the registry's folder off a location in another crate: `tonic-0.14.9/src/transport/…`.
-pub(crate) fn shorten(location: &str) -> String {
-    match location.split_once("/registry/src/") {
-        Some((_, rest)) => rest.split_once('/').map_or(rest, |(_, file)| file).to_owned(),
-        None => location.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::shorten;
-
-    #[test]
-    fn only_the_registry_is_cut_off() {
-        assert_eq!(
-            shorten("/home/x/.cargo/registry/src/index-1/tonic-0.14.9/src/a.rs:1:2"),
-            "tonic-0.14.9/src/a.rs:1:2"
-        );
-        assert_eq!(shorten("scenarios/x/leak.rs:1:2"), "scenarios/x/leak.rs:1:2");
     }
 }

@@ -116,6 +116,14 @@ pub fn differences(stated: &BTreeMap<String, f64>, survivors: &BTreeMap<String, 
         .collect()
 }
 
+/// Cuts the folder of cargo's registry off a location in another crate: `tonic-0.14.9/src/transport/…`.
+pub fn shorten(location: &str) -> String {
+    match location.split_once("/registry/src/") {
+        Some((_, rest)) => rest.split_once('/').map_or(rest, |(_, file)| file).to_owned(),
+        None => location.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,5 +152,14 @@ mod tests {
     fn a_missing_task_count_differs_and_a_gauge_of_another_system_does_not() {
         let stated = BTreeMap::from([("tasks".to_owned(), 1.0), ("fds".to_owned(), 1.0)]);
         assert_eq!(differences(&stated, &BTreeMap::new()), ["the task count is missing"]);
+    }
+
+    #[test]
+    fn only_the_registry_is_cut_off() {
+        assert_eq!(
+            shorten("/home/x/.cargo/registry/src/index-1/tonic-0.14.9/src/a.rs:1:2"),
+            "tonic-0.14.9/src/a.rs:1:2"
+        );
+        assert_eq!(shorten("scenarios/x/leak.rs:1:2"), "scenarios/x/leak.rs:1:2");
     }
 }
