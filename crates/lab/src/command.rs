@@ -1,14 +1,46 @@
 //! The commands of `cargo lab`: arguments in, exit code out.
 
-use std::{process::ExitCode, sync::Mutex};
+use std::{
+    io::{IsTerminal, Write},
+    path::Path,
+    process::ExitCode,
+    sync::Mutex,
+};
 
+use anyhow::{Context, ensure};
 use clap::Args;
 
 use crate::{
+    book,
+    doctor::{self, Finding},
     pair::{self, Event},
-    root, scenario,
+    recording, root,
+    scenario::{self, Scenario},
+    screen,
+    serve::Server,
     view::View,
 };
+
+/// Prints a line. A reader that went away (`| head`) is no reason to fail.
+macro_rules! say {
+    ($($text:tt)*) => {{
+        let _ = writeln!(std::io::stdout(), $($text)*);
+    }};
+}
+
+/// Where the book is served unless told otherwise.
+const PORT: u16 = 3000;
+
+/// Where to serve.
+#[derive(Args)]
+pub struct Serve {
+    /// The port on 127.0.0.1; 0 picks a free one
+    #[arg(long, default_value_t = PORT)]
+    port: u16,
+    /// Do not open a browser
+    #[arg(long)]
+    no_open: bool,
+}
 
 /// The scenario's name and what to run of it.
 #[derive(Args)]
@@ -29,6 +61,65 @@ pub struct Pair {
 /// Nothing to ask.
 #[derive(Args)]
 pub struct List {}
+
+/// What to record.
+#[derive(Args)]
+pub struct Record {
+    /// Scenarios; all of them when none is named
+    names: Vec<String>,
+    /// Leave the pictures of tokio-console as they are
+    #[arg(long)]
+    no_screens: bool,
+}
+
+/// Nothing to ask.
+#[derive(Args)]
+pub struct Book {}
+
+/// What to look at.
+#[derive(Args)]
+pub struct Doctor {
+    /// The port that the book will be served on
+    #[arg(long, default_value_t = PORT)]
+    port: u16,
+}
+
+/// What mdBook says.
+#[derive(Args)]
+pub struct Preprocess {
+    args: Vec<String>,
+}
+
+/// What to draw.
+#[derive(Args)]
+pub struct Screen {
+    args: Vec<String>,
+}
+
+impl Default for Serve {
+    fn default() -> Self {
+        Self { port: PORT, no_open: false }
+    }
+}
+
+impl Serve {
+    /// Serves until Ctrl-C or SIGTERM.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let root = root::find()?;
+        block_on(async {
+            let server = Server::bind(&root, self.port).await?;
+            let url = server.url()?;
+            say!("the book is at {url}   (Ctrl-C ends it)");
+            if !self.no_open {
+                open_browser(&url);
+            }
+            tokio::select! {
+                result = server.run() => result.map(|()| ExitCode::FAILURE),
+                () = interrupted() => Ok(ExitCode::from(130)),
+            }
+        })
+    }
+}
 
 impl Pair {
     /// Runs the sides; exit code 0 when each did what it states, 1 when not, 130 after Ctrl-C.
@@ -66,16 +157,123 @@ impl List {
         let root = root::find()?;
         block_on(async {
             for scenario in scenario::all(&root).await? {
-                println!("{:<20} {}", scenario.name, scenario.about);
-                println!("{:<20} sides: {}", "", scenario.sides.join(", "));
+                say!("{:<20} {}", scenario.name, scenario.about);
+                say!("{:<20} sides: {}", "", scenario.sides.join(", "));
             }
             Ok(ExitCode::SUCCESS)
         })
     }
 }
 
+impl Record {
+    /// Records one scenario after the other; stops at the first run that is not as its side states.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let root = root::find()?;
+        block_on(async {
+            let all = scenario::all(&root).await?;
+            for name in &self.names {
+                scenario::find(&root, name).await.context("nothing was recorded")?;
+            }
+            let asked = |one: &&Scenario| self.names.is_empty() || self.names.contains(&one.name);
+            for scenario in all.iter().filter(asked) {
+                tokio::select! {
+                    result = record(&root, scenario, !self.no_screens) => result?,
+                    () = interrupted() => return Ok(ExitCode::from(130)),
+                }
+            }
+            Ok(ExitCode::SUCCESS)
+        })
+    }
+}
+
+async fn record(root: &Path, scenario: &Scenario, screens: bool) -> anyhow::Result<()> {
+    say!("{}: {}", scenario.name, scenario.sides.join(", "));
+    let on = |event: Event| match event {
+        Event::Build { text, done, total } => progress(&format!("building {done} of {total}: {text}")),
+        Event::Sample { side, sample, .. } => progress(&format!("{side}: {} units done", sample.units_done)),
+        Event::Verdict { .. } | Event::Error { .. } => {}
+    };
+    let made = recording::make(root, scenario, &on).await;
+    progress("");
+    let made = made?;
+    recording::save(root, &made)?;
+    say!("    wrote {}", recording::path(root, &scenario.name).display());
+    if screens {
+        let status = tokio::process::Command::new(root.join("scripts/pair"))
+            .args([&scenario.name, "--capture", "book/src/screens"])
+            .current_dir(root)
+            .stdin(std::process::Stdio::null())
+            .kill_on_drop(true)
+            .status()
+            .await
+            .context("cannot run scripts/pair")?;
+        ensure!(
+            status.success(),
+            "scripts/pair {} --capture failed; `--no-screens` leaves the pictures out",
+            scenario.name
+        );
+    }
+    Ok(())
+}
+
+/// One line that is written over again; nothing where nobody watches.
+fn progress(line: &str) {
+    let mut out = std::io::stdout();
+    if out.is_terminal() {
+        let _ = write!(out, "\r\u{1b}[K{line}").and_then(|()| out.flush());
+    }
+}
+
+impl Book {
+    /// Builds once.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let folder = book::build(&root::find()?, None)?;
+        say!("the book is in {}", folder.display());
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Doctor {
+    /// Prints every finding; exit code 1 when something is wrong.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let findings = doctor::examine(root::find(), self.port);
+        for finding in &findings {
+            match finding {
+                Finding::Fine(text) => say!("  ok     {text}"),
+                Finding::Note(text) => say!("  note   {text}"),
+                Finding::Wrong(text) => say!("  WRONG  {text}"),
+            }
+        }
+        let wrong = findings.iter().filter(|finding| matches!(finding, Finding::Wrong(_))).count();
+        say!("{}", if wrong == 0 { "nothing is wrong".to_owned() } else { format!("{wrong} to mend") });
+        Ok(if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+impl Preprocess {
+    /// Answers mdBook on standard output.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        book::preprocess(&self.args)
+    }
+}
+
+impl Screen {
+    /// Writes the picture.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        screen::run(&self.args).map(|()| ExitCode::SUCCESS)
+    }
+}
+
+/// Opens the reader's browser where there is a desktop to open it on.
+fn open_browser(url: &str) {
+    let has_desktop = !cfg!(target_os = "linux")
+        || ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| std::env::var_os(name).is_some());
+    if std::io::stdout().is_terminal() && has_desktop && opener::open(url).is_err() {
+        say!("no browser opened: open the address yourself");
+    }
+}
+
 fn print_json(event: &Event) {
-    use std::io::Write;
     let _ = writeln!(std::io::stdout(), "{}", serde_json::to_string(event).unwrap_or_default());
 }
 

@@ -3,14 +3,20 @@
 //! Left to right: [`scenario`] → [`cargo`] → [`child`] → [`record`] → [`series`] → [`verdict`] and chart → terminal, file or
 //! page. Everything to the right of [`series`] is pure.
 
+pub mod book;
 pub mod cargo;
 pub mod child;
 pub mod command;
+pub mod doctor;
+mod guard;
 pub mod pair;
 pub mod plot;
 pub mod record;
+pub mod recording;
 pub mod root;
 pub mod scenario;
+pub mod screen;
 pub mod series;
+pub mod serve;
 pub mod verdict;
 pub mod view;

@@ -6,8 +6,11 @@ use clap::{Parser, Subcommand};
 use lab::command;
 
 #[derive(Parser)]
-#[command(name = "cargo lab", about = "Runs, watches and judges leaking Tokio programs; serves the book")]
-#[command(after_help = "Without a command: serve. Exit code: 0 as it should be, 1 not so, 2 wrong arguments.")]
+#[command(name = "cargo lab", bin_name = "cargo lab")]
+#[command(about = "Runs, watches and judges leaking Tokio programs; builds and serves the book")]
+#[command(
+    after_help = "Without a command: serve.\nExit code: 0 as it should be, 1 not so, 2 wrong arguments or surroundings, 130 Ctrl-C."
+)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -15,17 +18,37 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run a leak and its fix at the same time and judge both
+    /// Serve the book on this machine, with programs that run from its pages
+    Serve(command::Serve),
+    /// Run a leak and its fix at the same time, and judge both
     Pair(command::Pair),
     /// List the scenarios and their sides
     List(command::List),
+    /// Run every side of scenarios and keep the numbers for the book
+    Record(command::Record),
+    /// Build the book into target/book, as plain files for any host
+    Book(command::Book),
+    /// Say what is wrong with this machine, and how to mend it
+    Doctor(command::Doctor),
+    /// mdBook's preprocessor protocol
+    #[command(hide = true)]
+    Preprocess(command::Preprocess),
+    /// A captured terminal as a picture: OUT.svg TITLE=FILE…
+    #[command(hide = true)]
+    Screen(command::Screen),
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
-        None => Ok(ExitCode::SUCCESS),
+        None => command::Serve::default().run(),
+        Some(Command::Serve(serve)) => serve.run(),
         Some(Command::Pair(pair)) => pair.run(),
         Some(Command::List(list)) => list.run(),
+        Some(Command::Record(record)) => record.run(),
+        Some(Command::Book(book)) => book.run(),
+        Some(Command::Doctor(doctor)) => doctor.run(),
+        Some(Command::Preprocess(preprocess)) => preprocess.run(),
+        Some(Command::Screen(screen)) => screen.run(),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

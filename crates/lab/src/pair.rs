@@ -181,7 +181,6 @@ async fn watch(mut program: Program, mut on: impl FnMut(&Sample, u64)) -> anyhow
     };
     agree(&mut recorder, &report).await;
     let console = recorder.view();
-    // Exit code 1 says that a side did not do what it states; the report says so too, with reasons.
     program.stop().await?;
     Ok(Run { series, report, console })
 }

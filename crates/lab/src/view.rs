@@ -87,7 +87,7 @@ impl<'a> View<'a> {
         let tenth = if total == 0 { 0 } else { done * 10 / total };
         if tenth != self.last_build {
             self.last_build = tenth;
-            println!("building {done} of {total}: {text}");
+            return writeln!(io::stdout(), "building {done} of {total}: {text}");
         }
         Ok(())
     }

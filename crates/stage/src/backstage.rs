@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Scenario,
     args::Args,
-    console::Console,
+    console::{Console, unwatched},
     gauges,
     print::Printer,
     tasks::Registry,
@@ -90,21 +90,15 @@ impl Backstage {
     }
 
     fn run(&self, console: Option<Console>, hold: bool, ready: mpsc::Sender<()>) {
-        let _unwatched = tracing::subscriber::set_default(tracing::subscriber::NoSubscriber::default());
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let work = async {
-            let says_ready = async move {
-                tokio::task::yield_now().await;
-                let _ = ready.send(());
-            };
+        let says_ready = async move {
+            tokio::task::yield_now().await;
+            let _ = ready.send(());
+        };
+        unwatched(async {
             let serves = self.serve(console);
             // Polled in this order: all have opened what they need when the last one says so.
             tokio::join!(biased; self.watch_signals(), self.watch_stdin(hold), serves, self.sample_for_ever(), says_ready);
-        };
-        match runtime {
-            Ok(runtime) => runtime.block_on(work),
-            Err(error) => eprintln!("cannot watch the run: {error}"),
-        }
+        });
     }
 
     async fn serve(&self, console: Option<Console>) {

@@ -62,17 +62,28 @@ pub(crate) fn bind(addr: SocketAddr) -> anyhow::Result<Console> {
 }
 
 impl Console {
-    /// Serves for ever; `attached` is cancelled when the first client connects. Poll it where [`tracing::subscriber::NoSubscriber`] is the default, or the console watches itself.
+    /// Serves for ever; `attached` is cancelled when the first client connects.
     pub(crate) async fn serve(self, attached: CancellationToken) -> anyhow::Result<()> {
         let parts = self.server.into_parts();
+        // A thread of its own: while events come faster than it reads, the aggregator never pauses, and nothing beside it runs.
+        std::thread::Builder::new()
+            .name("console".into())
+            .spawn(move || unwatched(tokio::task::unconstrained(parts.aggregator.run())))
+            .context("cannot start a thread")?;
         let incoming = TcpIncoming::from(tokio::net::TcpListener::from_std(self.listener)?);
-        let incoming = incoming.inspect(move |_| attached.cancel());
-        // Not lost: the aggregator is owned by this future's runtime, which ends with the process.
-        let _aggregator = tokio::spawn(tokio::task::unconstrained(parts.aggregator.run()));
         tonic::transport::Server::builder()
             .add_service(parts.instrument_server)
-            .serve_with_incoming(incoming)
+            .serve_with_incoming(incoming.inspect(move |_| attached.cancel()))
             .await
             .context("the console server failed")
+    }
+}
+
+/// Runs `work` on a runtime of its own that the console does not watch.
+pub(crate) fn unwatched(work: impl Future<Output = ()>) {
+    let _unwatched = tracing::subscriber::set_default(tracing::subscriber::NoSubscriber::default());
+    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(work),
+        Err(error) => eprintln!("cannot watch the run: {error}"),
     }
 }

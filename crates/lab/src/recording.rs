@@ -1,0 +1,188 @@
+//! Recorded runs on disk: `book/recordings/<name>.json`. A record knows the sources and versions it was made with.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, bail, ensure};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use crate::{
+    pair::{self, Event},
+    scenario::Scenario,
+    series::{Recording, Run},
+    verdict,
+};
+
+/// The crates whose versions the numbers depend on.
+const CRATES: [&str; 2] = ["tokio", "console-subscriber"];
+/// Sides beyond leak and fix run this many at a time.
+const AT_ONCE: usize = 2;
+
+#[derive(Deserialize)]
+struct Lock {
+    package: Vec<Locked>,
+}
+
+#[derive(Deserialize)]
+struct Locked {
+    name: String,
+    version: String,
+}
+
+/// Where the record of `name` is.
+pub fn path(root: &Path, name: &str) -> PathBuf {
+    root.join("book/recordings").join(format!("{name}.json"))
+}
+
+/// Reads the record of `name`.
+///
+/// # Errors
+/// When it is missing or half written; with the command that makes it.
+pub fn load(root: &Path, name: &str) -> anyhow::Result<Recording> {
+    let path = path(root, name);
+    let text =
+        fs::read_to_string(&path).with_context(|| format!("{name} has no recording: run `cargo lab record {name}`"))?;
+    serde_json::from_str(&text)
+        .with_context(|| format!("the recording of {name} cannot be read: run `cargo lab record {name}`"))
+}
+
+/// Checks that the record of `scenario` was made with its present sources and versions, and has all its sides.
+///
+/// # Errors
+/// Says what changed and which command renews the record.
+pub fn check_fresh(root: &Path, scenario: &Scenario) -> anyhow::Result<()> {
+    let name = &scenario.name;
+    let recording = load(root, name)?;
+    let renew = format!("run `cargo lab record {name}`");
+    let recorded: Vec<_> = recording.sides.keys().cloned().collect();
+    let mut sides = scenario.sides.clone();
+    sides.sort();
+    ensure!(recorded == sides, "the recording of {name} has other sides than the scenario: {renew}");
+    ensure!(
+        recording.source_hash == source_hash(&scenario.dir)?,
+        "the recording of {name} is older than its sources: {renew}"
+    );
+    for (krate, locked) in locked_versions(root)? {
+        let with = recording.versions.get(&krate).map_or("none", String::as_str);
+        ensure!(with == locked, "the recording of {name} was made with {krate} {with}, locked is {locked}: {renew}");
+    }
+    Ok(())
+}
+
+/// Runs every side of a scenario and returns the record.
+///
+/// # Errors
+/// When a run fails, or does not do what its side states: such a run must not become the book's evidence.
+pub async fn make(root: &Path, scenario: &Scenario, on: &(dyn Fn(Event) + Sync)) -> anyhow::Result<Recording> {
+    let mut sides = BTreeMap::<String, Run>::new();
+    for some in scenario.sides.chunks(AT_ONCE) {
+        sides.extend(pair::run(root, scenario, some, &[], on).await?);
+    }
+    for (side, run) in &sides {
+        let verdict = verdict::judge(run, &scenario.lab.gauge);
+        if !verdict.as_stated() {
+            bail!("not recorded: {} {}", scenario.bin(side), verdict.text(&scenario.lab.unit));
+        }
+    }
+    let mut versions = locked_versions(root)?;
+    versions.insert("rustc".into(), tool(&["rustc", "--version"])?);
+    Ok(Recording {
+        scenario: scenario.name.clone(),
+        recorded: tool(&["date", "+%Y-%m-%d"])?,
+        source_hash: source_hash(&scenario.dir)?,
+        versions,
+        machine: format!(
+            "{} {}, {} cores",
+            std::env::consts::OS,
+            std::env::consts::ARCH,
+            std::thread::available_parallelism().map_or(1, usize::from)
+        ),
+        unit: scenario.lab.unit.clone(),
+        units_name: scenario.lab.units_name(),
+        rate: scenario.lab.rate,
+        gauge: scenario.lab.gauge.clone(),
+        sides,
+    })
+}
+
+/// Writes a record; a reader never sees half of it.
+///
+/// # Errors
+/// When the folder cannot be written.
+pub fn save(root: &Path, recording: &Recording) -> anyhow::Result<()> {
+    let path = path(root, &recording.scenario);
+    let unfinished = path.with_extension("json.part");
+    fs::write(&unfinished, serde_json::to_string(recording)? + "\n")
+        .and_then(|()| fs::rename(&unfinished, &path))
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// A hash over the names and contents of a scenario's sources and manifest, in the order of their names.
+pub fn source_hash(dir: &Path) -> anyhow::Result<String> {
+    let mut files: Vec<_> = fs::read_dir(dir)
+        .with_context(|| format!("cannot read {}", dir.display()))?
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs" || extension == "toml"))
+        .collect();
+    files.sort();
+    let mut hash = Sha256::new();
+    for file in files {
+        hash.update(file.file_name().unwrap_or_default().as_encoded_bytes());
+        hash.update([0]);
+        hash.update(fs::read(&file)?);
+        hash.update([0]);
+    }
+    Ok(hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn locked_versions(root: &Path) -> anyhow::Result<BTreeMap<String, String>> {
+    let text = fs::read_to_string(root.join("Cargo.lock")).context("there is no Cargo.lock: run `cargo lab` once")?;
+    let lock: Lock = toml::from_str(&text).context("Cargo.lock cannot be read")?;
+    let known = lock.package.into_iter().filter(|package| CRATES.contains(&package.name.as_str()));
+    Ok(known.map(|package| (package.name, package.version)).collect())
+}
+
+fn tool(command: &[&str]) -> anyhow::Result<String> {
+    let output = std::process::Command::new(command[0]).args(&command[1..]).output();
+    let output = output.with_context(|| format!("cannot run {}", command[0]))?;
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_tells_contents_and_names_apart() {
+        let dir = std::env::temp_dir().join(format!("lab-hash-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        let hash_of = |name: &str, text: &str| {
+            fs::write(dir.join(name), text).unwrap();
+            let hash = source_hash(&dir).unwrap();
+            fs::remove_file(dir.join(name)).unwrap();
+            hash
+        };
+        let hashes = [hash_of("leak.rs", "a"), hash_of("leak.rs", "b"), hash_of("fix.rs", "a")];
+        assert!(hashes[0] != hashes[1] && hashes[0] != hashes[2]);
+        assert_eq!(hash_of("leak.rs", "a"), hashes[0]);
+        assert_eq!(hash_of("notes.md", "a"), source_hash(&dir).unwrap(), "prose beside the sources does not count");
+        fs::remove_dir(&dir).unwrap();
+    }
+
+    #[test]
+    fn a_half_written_record_names_the_command_that_renews_it() {
+        let root = std::env::temp_dir().join(format!("lab-half-{}", std::process::id()));
+        fs::create_dir_all(root.join("book/recordings")).unwrap();
+        let missing = load(&root, "x").unwrap_err().to_string();
+        fs::write(path(&root, "x"), "{\"scenario\":\"x\"").unwrap();
+        let half = load(&root, "x").unwrap_err().to_string();
+        fs::remove_dir_all(&root).unwrap();
+        assert_eq!(missing, "x has no recording: run `cargo lab record x`");
+        assert_eq!(half, "the recording of x cannot be read: run `cargo lab record x`");
+    }
+}

@@ -1,0 +1,5 @@
+//! stub
+/// stub
+pub fn run(_: &[String]) -> anyhow::Result<()> {
+    anyhow::bail!("stub")
+}
