@@ -1,0 +1,149 @@
+//! The book: builds it with mdBook, in process, and is the mdBook preprocessor that fills in what was recorded.
+//!
+//! mdBook alone ends with success where an include names no file, an anchor does not exist, or a key of `book.toml` is
+//! unknown. Here each of these fails, and so does a directive whose recording is missing.
+
+mod diff;
+mod directive;
+mod figure;
+mod html;
+mod include;
+mod source;
+mod tables;
+mod value;
+
+use std::{
+    io::{Read, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::{Arc, Mutex},
+};
+
+use anyhow::{Context, bail, ensure};
+use mdbook_driver::MDBook;
+use mdbook_preprocessor::{
+    Preprocessor, PreprocessorContext,
+    book::{Book, BookItem, Chapter},
+};
+use tracing::{Event, Level, Subscriber, field::Visit};
+use tracing_subscriber::{Layer, layer, prelude::*};
+
+use self::source::Source;
+
+/// Builds the book whose `book.toml` is in `root`, into `dest` or where `book.toml` says, and returns the folder with
+/// `index.html`.
+///
+/// # Errors
+///
+/// When mdBook fails or logs a warning, or a directive or an include cannot be filled in.
+pub fn build(root: &Path, dest: Option<&Path>) -> anyhow::Result<PathBuf> {
+    let problems = Problems::default();
+    let subscriber = tracing_subscriber::registry().with(problems.clone());
+    let built = tracing::subscriber::with_default(subscriber, || render(root, dest))?;
+    let problems = problems.0.lock().expect("no thread panics while it holds this lock");
+    ensure!(problems.is_empty(), "the book has {} problem(s):\n{}", problems.len(), problems.join("\n"));
+    Ok(built)
+}
+
+fn render(root: &Path, dest: Option<&Path>) -> anyhow::Result<PathBuf> {
+    let mut book = MDBook::load(root).context("cannot load the book")?;
+    if let Some(dest) = dest {
+        book.config.build.build_dir = std::path::absolute(dest)?;
+    }
+    let (out, src) = (root.join(&book.config.build.build_dir), book.source_dir());
+    // The renderer empties its folder first. mdBook's default for it is where the sources of this book are.
+    ensure!(!src.starts_with(&out), "build-dir {} would delete the sources in {}", out.display(), src.display());
+    // The same name as in `book.toml`: takes the place of the external command.
+    book.with_preprocessor(Lab);
+    book.build().map_err(|error| error.context("cannot build the book"))?;
+    Ok(book.build_dir_for("html"))
+}
+
+/// mdBook's protocol for external preprocessors: `lab preprocess` and `lab preprocess supports RENDERER`, without the
+/// first word. So plain `mdbook build` works too.
+///
+/// # Errors
+///
+/// When the input is not mdBook's, or the book cannot be filled in.
+pub fn preprocess<A: AsRef<str>>(args: &[A]) -> anyhow::Result<ExitCode> {
+    let args: Vec<_> = args.iter().map(AsRef::as_ref).collect();
+    match args.as_slice() {
+        [] => preprocess_stream(std::io::stdin().lock(), std::io::stdout().lock()).map(|()| ExitCode::SUCCESS),
+        ["supports", renderer] if Lab.supports_renderer(renderer)? => Ok(ExitCode::SUCCESS),
+        ["supports", _] => Ok(ExitCode::FAILURE),
+        other => bail!("mdBook calls `preprocess` or `preprocess supports RENDERER`, not `{}`", other.join(" ")),
+    }
+}
+
+/// Reads the book from mdBook and writes it back filled in.
+///
+/// # Errors
+///
+/// When the input is not mdBook's, or the book cannot be filled in.
+pub fn preprocess_stream(input: impl Read, output: impl Write) -> anyhow::Result<()> {
+    let (ctx, book) = mdbook_preprocessor::parse_input(input)?;
+    let book = Lab.run(&ctx, book)?;
+    serde_json::to_writer(output, &book).context("cannot write the book to mdBook")
+}
+
+/// The preprocessor `lab`.
+#[derive(Clone, Copy, Debug)]
+pub struct Lab;
+
+impl Preprocessor for Lab {
+    fn name(&self) -> &str {
+        "lab"
+    }
+
+    fn supports_renderer(&self, renderer: &str) -> anyhow::Result<bool> {
+        Ok(renderer != "not-supported")
+    }
+
+    fn run(&self, ctx: &PreprocessorContext, mut book: Book) -> anyhow::Result<Book> {
+        let source = Source::new(&ctx.root, &ctx.config.book.src);
+        let mut problems = Vec::new();
+        book.for_each_mut(|item| {
+            if let BookItem::Chapter(chapter) = item {
+                problems.extend(fill_in(&source, chapter));
+            }
+        });
+        // All at once: a writer mends several at a time.
+        ensure!(problems.is_empty(), "{}", problems.join("\n"));
+        Ok(book)
+    }
+}
+
+/// Fills in one chapter and returns what is wrong with it.
+fn fill_in(source: &Source, chapter: &mut Chapter) -> Vec<String> {
+    let Some(path) = chapter.source_path.clone() else { return Vec::new() };
+    // mdBook has expanded the includes by now, and what it could not expand is gone: look at the file.
+    let mut problems = include::problems(&source.book_src, &path);
+    let (content, unfilled) = directive::fill_in(source, &path, &chapter.content);
+    chapter.content = content;
+    problems.extend(unfilled);
+    problems.into_iter().map(|problem| format!("chapter `{}` ({}): {problem}", chapter.name, path.display())).collect()
+}
+
+/// Everything that was logged as a warning or an error: mdBook exits with success after these.
+#[derive(Clone, Default)]
+struct Problems(Arc<Mutex<Vec<String>>>);
+
+impl<S: Subscriber> Layer<S> for Problems {
+    fn on_event(&self, event: &Event<'_>, _: layer::Context<'_, S>) {
+        if *event.metadata().level() <= Level::WARN {
+            let mut message = Message(String::new());
+            event.record(&mut message);
+            self.0.lock().expect("no thread panics while it holds this lock").push(message.0);
+        }
+    }
+}
+
+struct Message(String);
+
+impl Visit for Message {
+    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+        if field.name() == "message" {
+            self.0 = format!("{value:?}");
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Finds `{{#…}}` in a chapter and puts what it stands for in its place. In code it stays as it is.
+
+use std::{ops::Range, path::Path};
+
+use anyhow::{bail, ensure};
+use mdbook_markdown::{
+    MarkdownOptions, new_cmark_parser,
+    pulldown_cmark::{Event, Tag},
+};
+
+use super::{diff, figure, source::Source, tables, value};
+
+const OPEN: &str = "{{#";
+const CLOSE: &str = "}}";
+/// mdBook's own; what is wrong with them is found elsewhere.
+const OF_MDBOOK: [&str; 4] = ["include", "rustdoc_include", "playground", "title"];
+
+/// Fills in a chapter. Returns its new text, and every directive that could not be filled in, with the reason.
+pub(super) fn fill_in(source: &Source, chapter: &Path, text: &str) -> (String, Vec<String>) {
+    let code = code(text);
+    let (mut out, mut problems, mut end) = (String::new(), Vec::new(), 0);
+    for range in all(text).into_iter().filter(|found| !code.iter().any(|code| code.contains(&found.start))) {
+        let directive = &text[range.clone()];
+        let place = Place { source, chapter, before: &text[..range.start], after: &text[range.end..] };
+        let escaped = place.before.ends_with('\\');
+        // An escaped directive loses the backslash and nothing else.
+        out += &text[end..range.start - usize::from(escaped)];
+        match place.expand(directive) {
+            _ if escaped => out += directive,
+            Ok(filled) => out += &filled,
+            Err(error) => problems.push(format!("{directive}: {error:#}")),
+        }
+        end = range.end;
+    }
+    (out + &text[end..], problems)
+}
+
+/// Where every `{{#…}}` is, each on one line.
+pub(super) fn all(text: &str) -> Vec<Range<usize>> {
+    let (mut found, mut from) = (Vec::new(), 0);
+    while let Some(start) = text[from..].find(OPEN).map(|at| from + at) {
+        let line = text[start..].lines().next().unwrap_or("");
+        from = start + line.find(CLOSE).map_or(OPEN.len(), |at| at + CLOSE.len());
+        if from > start + OPEN.len() {
+            found.push(start..from);
+        }
+    }
+    found
+}
+
+/// The words of one directive: its name and arguments.
+pub(super) fn words(directive: &str) -> Vec<&str> {
+    directive.trim_start_matches(OPEN).trim_end_matches(CLOSE).split_whitespace().collect()
+}
+
+/// Where Markdown sees code.
+fn code(text: &str) -> Vec<Range<usize>> {
+    new_cmark_parser(text, &MarkdownOptions::default())
+        .into_offset_iter()
+        .filter(|(event, _)| matches!(event, Event::Code(_) | Event::Start(Tag::CodeBlock(_))))
+        .map(|(_, range)| range)
+        .collect()
+}
+
+/// Where a directive stands.
+struct Place<'a> {
+    source: &'a Source,
+    chapter: &'a Path,
+    before: &'a str,
+    after: &'a str,
+}
+
+impl Place<'_> {
+    fn expand(&self, directive: &str) -> anyhow::Result<String> {
+        let words = words(directive);
+        let [name, args @ ..] = words.as_slice() else { bail!("it says nothing") };
+        if OF_MDBOOK.contains(name) {
+            return Ok(directive.to_owned());
+        }
+        let [scenario, rest @ ..] = args else { bail!("it names no scenario") };
+        if *name == "value" {
+            let [side, path] = rest else { bail!("write `{{{{#value NAME SIDE PATH}}}}`") };
+            return value::value(&*self.source.recording(scenario)?, side, path);
+        }
+        let block = self.block(name, scenario, rest)?;
+        self.ensure_alone()?;
+        // What follows is Markdown again only after an empty line.
+        Ok(block + "\n")
+    }
+
+    fn block(&self, name: &str, scenario: &str, rest: &[&str]) -> anyhow::Result<String> {
+        let recording = || self.source.recording(scenario);
+        match (name, rest) {
+            ("chart", []) => figure::chart(&*recording()?, &["leak", "fix"]),
+            ("chart", sides) => figure::chart(&*recording()?, sides),
+            ("diff", [anchor]) => diff::diff(self.source, &self.id(), scenario, anchor, ["leak", "fix"]),
+            ("diff", [anchor, a, b]) => diff::diff(self.source, &self.id(), scenario, anchor, [a, b]),
+            ("diff", _) => bail!("write `{{{{#diff NAME ANCHOR}}}}` or `{{{{#diff NAME ANCHOR SIDE SIDE}}}}`"),
+            ("sides", []) => tables::sides(self.source, &*recording()?),
+            ("gauges", []) => tables::gauges(&*recording()?),
+            ("survivors", [side]) => tables::survivors(&*recording()?, side),
+            ("survivors", _) => bail!("write `{{{{#survivors NAME SIDE}}}}`"),
+            ("screen", []) => figure::screen(self.source, self.chapter, scenario),
+            ("sides" | "gauges" | "screen", _) => bail!("write `{{{{#{name} NAME}}}}`"),
+            _ => bail!("unknown directive; there are chart, diff, sides, gauges, survivors, screen and value"),
+        }
+    }
+
+    /// Different for every directive of the book: all chapters share one page in print.
+    fn id(&self) -> String {
+        let chapter = self.chapter.with_extension("").display().to_string().replace(['/', '\\'], "-");
+        format!("{chapter}-{}", self.before.len())
+    }
+
+    fn ensure_alone(&self) -> anyhow::Result<()> {
+        let before = self.before.rsplit('\n').next().unwrap_or("");
+        let after = self.after.split('\n').next().unwrap_or("");
+        ensure!((before.to_owned() + after).trim().is_empty(), "it must stand alone on its line");
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fill(text: &str) -> (String, Vec<String>) {
+        fill_in(&Source::fixture(), Path::new("unconsumed-send.md"), text)
+    }
+
+    fn problem(text: &str) -> String {
+        fill(text).1.join(" | ")
+    }
+
+    #[test]
+    fn what_cannot_be_filled_in_is_named_with_the_reason() {
+        assert_eq!(
+            problem("{{#chrat unconsumed-send}}").split(';').next(),
+            Some("{{#chrat unconsumed-send}}: unknown directive")
+        );
+        assert_eq!(problem("{{#chart}}"), "{{#chart}}: it names no scenario");
+        assert_eq!(problem("{{#}}"), "{{#}}: it says nothing");
+        assert_eq!(
+            problem("{{#gauges unconsumed-send leak}}"),
+            "{{#gauges unconsumed-send leak}}: write `{{#gauges NAME}}`"
+        );
+        assert_eq!(
+            problem("See {{#gauges unconsumed-send}}"),
+            "{{#gauges unconsumed-send}}: it must stand alone on its line"
+        );
+        assert_eq!(
+            problem("{{#value unconsumed-send}}"),
+            "{{#value unconsumed-send}}: write `{{#value NAME SIDE PATH}}`"
+        );
+    }
+
+    #[test]
+    fn all_problems_are_named_at_once() {
+        assert_eq!(fill("{{#chart a-b}}\n\n{{#chart c-d}}\n").1.len(), 2);
+    }
+
+    #[test]
+    fn code_and_escaped_directives_stay_as_they_are() {
+        for literal in [
+            "```text\n{{#chart unconsumed-send}}\n```\n",
+            "Write `{{#chart unconsumed-send}}` there.",
+            "    {{#chart unconsumed-send}}\n",
+            "{{#include ../x.rs}}",
+            "{{ #chart }} {{chart}} {{#open",
+        ] {
+            assert_eq!(fill(literal), (literal.to_owned(), Vec::new()));
+        }
+        assert_eq!(fill("\\{{#chart x}}").0, "{{#chart x}}");
+    }
+
+    #[test]
+    fn a_value_stands_in_a_sentence_in_a_table_and_in_html() {
+        let (text, problems) = fill(
+            "<p>Left: {{#value unconsumed-send leak after.tasks}}.</p>\n\n| a |\n|--|\n| {{#value unconsumed-send fix after.tasks}} |",
+        );
+        assert_eq!(problems, [] as [&str; 0]);
+        assert_eq!(text, "<p>Left: 1,200.</p>\n\n| a |\n|--|\n| 0 |");
+    }
+}

@@ -1,0 +1,60 @@
+//! HTML, written so that Markdown leaves it alone: every block is one line, for an empty line would end it.
+
+/// Escapes text for element content and for attributes in double quotes. Line ends become references.
+pub(super) fn text(raw: &str) -> String {
+    let mut out = String::with_capacity(raw.len());
+    for c in raw.chars() {
+        match c {
+            '&' => out += "&amp;",
+            '<' => out += "&lt;",
+            '>' => out += "&gt;",
+            '"' => out += "&quot;",
+            '\n' => out += "&#10;",
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Escaped text, with `…` as code.
+pub(super) fn prose(raw: &str) -> String {
+    let parts: Vec<_> = raw.split('`').collect();
+    // An odd number of backticks is no code.
+    if parts.len().is_multiple_of(2) {
+        return text(raw);
+    }
+    let code = |(i, part): (usize, &&str)| if i % 2 == 1 { format!("<code>{}</code>", text(part)) } else { text(part) };
+    parts.iter().enumerate().map(code).collect()
+}
+
+/// A table that scrolls inside itself on a narrow screen. Cells are HTML; the first of each row is its header.
+pub(super) fn table(class: &str, caption: &str, head: &[&str], rows: &[Vec<String>]) -> String {
+    let head: String = head.iter().map(|cell| format!("<th scope=\"col\">{cell}</th>")).collect();
+    let rows: String = rows.iter().map(|cells| row(cells)).collect();
+    format!(
+        "<div class=\"table-wrapper wb-table {class}\"><table><caption>{caption}</caption>\
+         <thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+}
+
+fn row(cells: &[String]) -> String {
+    let [first, rest @ ..] = cells else { return String::new() };
+    let rest: String = rest.iter().map(|cell| format!("<td>{cell}</td>")).collect();
+    format!("<tr><th scope=\"row\">{first}</th>{rest}</tr>")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_cannot_become_markup_nor_end_a_block() {
+        assert_eq!(text("a<b>&\"\n\n"), "a&lt;b&gt;&amp;&quot;&#10;&#10;");
+    }
+
+    #[test]
+    fn only_closed_backticks_are_code() {
+        assert_eq!(prose("a ` b"), "a ` b");
+        assert_eq!(prose("sends to `rx<T>` late"), "sends to <code>rx&lt;T&gt;</code> late");
+    }
+}

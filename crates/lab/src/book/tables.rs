@@ -1,0 +1,219 @@
+//! `{{#sides}}`, `{{#gauges}}` and `{{#survivors}}`.
+
+use std::collections::BTreeSet;
+
+use anyhow::Context;
+
+use super::{html, source, source::Source};
+use crate::{
+    chart::{self, gauge_title, grouped, per_unit},
+    series::{Group, Recording, Run},
+};
+
+/// The stage's gauges in the order a reader looks at them; a scenario's own come after the headline.
+const STAGE: [&str; 6] = ["tasks", "blocking_threads", "threads", "fds", "sockets", "rss_kib"];
+/// Below this, nothing is left.
+const REST_PER_UNIT_MAX: f64 = stage::wire::REST_PER_UNIT_MAX;
+
+/// Every side: what it is, and what it leaves behind.
+pub(super) fn sides(source: &Source, recording: &Recording) -> anyhow::Result<String> {
+    let own = own_gauges(recording);
+    let unit = html::text(&recording.unit);
+    let title = gauge_title(&recording.gauge);
+    let mut head =
+        vec!["Side".to_owned(), "What it is".to_owned(), format!("{title}, left per {unit}"), format!("{title}, peak")];
+    head.extend(own.iter().map(|name| format!("{}, left per {unit}", gauge_title(name))));
+    let head: Vec<_> = head.iter().map(String::as_str).collect();
+    let rows = ordered(recording)
+        .into_iter()
+        .map(|(side, run)| side_row(source, recording, side, run, &own))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let caption = format!("Every side of {} under the same load", html::text(&recording.scenario));
+    Ok(html::table("wb-sides", &caption, &head, &rows))
+}
+
+fn side_row(
+    source: &Source,
+    recording: &Recording,
+    side: &str,
+    run: &Run,
+    own: &[&str],
+) -> anyhow::Result<Vec<String>> {
+    let file = source.side(&recording.scenario, side)?;
+    let sentence = source::first_sentence(&file).with_context(|| source::side_file(&recording.scenario, side))?;
+    let mut what = html::prose(&sentence);
+    if let Some(why) = source::marked_sentence(&file) {
+        what += &format!("<br><span class=\"wb-why\">{}</span>", html::prose(&why));
+    }
+    let mut row = vec![
+        format!("<span class=\"{}\">{side}</span>", chart::side_class(side)),
+        what,
+        left(run, &recording.gauge),
+        grouped(run.series.peak(&recording.gauge)),
+    ];
+    row.extend(own.iter().map(|name| left(run, name)));
+    Ok(row)
+}
+
+/// Each gauge before and after the load, for leak and fix.
+pub(super) fn gauges(recording: &Recording) -> anyhow::Result<String> {
+    let (leak, fix) = (chart::run(recording, "leak")?, chart::run(recording, "fix")?);
+    let unit = html::text(&recording.unit);
+    let left_title = format!("left per {unit}");
+    let head = ["Gauge", "Leak", &left_title, "Fix", &left_title];
+    let own = own_gauges(recording);
+    let mut names: Vec<_> = [recording.gauge.as_str()].into_iter().chain(own).chain(STAGE).collect();
+    let mut seen = BTreeSet::new();
+    names.retain(|name| seen.insert(*name) && [leak, fix].iter().any(|run| run.report.after.contains_key(*name)));
+    let rows: Vec<_> = names
+        .iter()
+        .map(|name| {
+            vec![
+                html::text(&gauge_title(name)),
+                change(leak, name),
+                left(leak, name),
+                change(fix, name),
+                left(fix, name),
+            ]
+        })
+        .collect();
+    let caption = format!(
+        "Gauges before → after {} {}, at rest",
+        grouped(leak.report.units_done),
+        html::text(&recording.units_name)
+    );
+    Ok(html::table("wb-gauges", &caption, &head, &rows))
+}
+
+/// The console's tasks at the end of a run, alike ones together.
+pub(super) fn survivors(recording: &Recording, side: &str) -> anyhow::Result<String> {
+    let run = chart::run(recording, side)
+        .with_context(|| format!("if that is new, run `cargo lab record {}`", recording.scenario))?;
+    let console = &run.console;
+    let bin = format!("<code>{}-{}</code>", html::text(&recording.scenario), html::text(side));
+    let lost = match console.dropped_events {
+        0 => String::new(),
+        n => format!(" It lost {} events, so these numbers are not reliable.", grouped(n)),
+    };
+    if console.groups.is_empty() {
+        return Ok(format!("<p class=\"wb-none\">At the end of {bin} the console shows no task.{lost}</p>"));
+    }
+    let rows: Vec<_> = console.groups.iter().map(|group| group_row(&recording.scenario, group)).collect();
+    let caption = format!("What the console shows at the end of {bin}: {} live tasks.{lost}", grouped(console.tasks));
+    Ok(html::table("wb-survivors", &caption, &["Count", "Spawned at", "Waits on", "State", "Polls"], &rows))
+}
+
+fn group_row(scenario: &str, group: &Group) -> Vec<String> {
+    let place = group.spawned_at.strip_prefix(&format!("scenarios/{scenario}/")).unwrap_or(&group.spawned_at);
+    let mut spawned = format!("<code>{}</code>", html::text(place));
+    if !group.name.is_empty() {
+        spawned += &format!(" “{}”", html::text(&group.name));
+    }
+    if group.kind != "task" {
+        spawned += &format!(" ({})", html::text(&group.kind));
+    }
+    let waits_on = match &group.waits_on {
+        Some(resource) => html::text(resource),
+        None => "<span class=\"wb-unseen\">the console cannot see it</span>".to_owned(),
+    };
+    let polls = match group.polls {
+        (fewest, most) if fewest == most => grouped(most),
+        (fewest, most) => format!("{}–{}", grouped(fewest), grouped(most)),
+    };
+    vec![grouped(group.count), spawned, waits_on, html::text(&group.state), polls]
+}
+
+fn change(run: &Run, gauge: &str) -> String {
+    match (run.report.before.get(gauge), run.report.after.get(gauge)) {
+        (Some(before), Some(after)) => format!("{} → {}", grouped(*before), grouped(*after)),
+        _ => "–".to_owned(),
+    }
+}
+
+/// What is left per unit; set apart when it is something.
+fn left(run: &Run, gauge: &str) -> String {
+    match run.report.survivors.get(gauge) {
+        Some(left) if left.abs() > REST_PER_UNIT_MAX => format!("<strong>{}</strong>", per_unit(*left)),
+        Some(left) => per_unit(*left),
+        None => "–".to_owned(),
+    }
+}
+
+/// The gauges that the scenario itself added, without the headline.
+fn own_gauges(recording: &Recording) -> Vec<&str> {
+    let all: BTreeSet<_> =
+        recording.sides.values().flat_map(|run| run.report.after.keys()).map(String::as_str).collect();
+    all.into_iter().filter(|name| !STAGE.contains(name) && *name != recording.gauge).collect()
+}
+
+/// The leak, the fix, the wrong turns, then the alternatives.
+fn ordered(recording: &Recording) -> Vec<(&str, &Run)> {
+    let rank = |side: &str| match side {
+        "leak" => 0,
+        "fix" => 1,
+        wrong if wrong.starts_with("wrong") => 2,
+        _ => 3,
+    };
+    let mut sides: Vec<_> = recording.sides.iter().map(|(side, run)| (side.as_str(), run)).collect();
+    sides.sort_by_key(|(side, _)| rank(side));
+    sides
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn recording() -> Recording {
+        (*Source::fixture().recording("unconsumed-send").unwrap()).clone()
+    }
+
+    #[test]
+    fn a_side_that_was_not_recorded_has_no_table() {
+        assert!(survivors(&recording(), "wrong").is_err());
+        let mut without_fix = recording();
+        without_fix.sides.remove("fix");
+        assert!(gauges(&without_fix).is_err());
+    }
+
+    #[test]
+    fn a_recorded_side_whose_file_is_gone_is_an_error() {
+        let mut recording = recording();
+        let run = recording.sides["fix"].clone();
+        recording.sides.insert("lost".to_owned(), run);
+        let error = sides(&Source::fixture(), &recording).unwrap_err();
+        assert!(error.to_string().contains("scenarios/unconsumed-send/lost.rs"), "{error}");
+    }
+
+    #[test]
+    fn lost_events_are_said_next_to_the_numbers_they_spoil() {
+        let mut recording = recording();
+        recording.sides.get_mut("leak").unwrap().console.dropped_events = 7;
+        assert!(survivors(&recording, "leak").unwrap().contains("lost 7 events"));
+    }
+
+    #[test]
+    fn what_is_left_is_set_apart_and_what_returned_is_not() {
+        let table = gauges(&recording()).unwrap();
+        assert!(table.contains("<td>0 → 1,200</td><td><strong>6</strong></td><td>0 → 0</td><td>0</td>"), "{table}");
+    }
+
+    #[test]
+    fn the_console_says_where_it_cannot_see() {
+        let mut recording = recording();
+        let console = &mut recording.sides.get_mut("leak").unwrap().console;
+        console.groups[0].waits_on = None;
+        assert!(survivors(&recording, "leak").unwrap().contains("cannot see it"));
+        assert!(survivors(&recording, "fix").unwrap().contains("shows no task"));
+    }
+
+    #[test]
+    fn sides_come_leak_first_and_the_wrong_turn_before_other_fixes() {
+        let mut recording = recording();
+        for side in ["wrong", "abort", "wrong-buffer"] {
+            let run = recording.sides["fix"].clone();
+            recording.sides.insert(side.to_owned(), run);
+        }
+        let names: Vec<_> = ordered(&recording).into_iter().map(|(side, _)| side).collect();
+        assert_eq!(names, ["leak", "fix", "wrong", "wrong-buffer", "abort"]);
+    }
+}

@@ -1,0 +1,72 @@
+//! `{{#value NAME SIDE PATH}}`: one number of a recording.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, bail, ensure};
+
+use crate::{
+    chart,
+    series::{Recording, Run},
+};
+
+pub(super) fn value(recording: &Recording, side: &str, path: &str) -> anyhow::Result<String> {
+    let run = chart::run(recording, side)
+        .with_context(|| format!("if that is new, run `cargo lab record {}`", recording.scenario))?;
+    let (kind, gauge) = path.split_once('.').unwrap_or((path, ""));
+    match kind {
+        "units" => Ok(chart::grouped(run.report.units_done)),
+        "seconds" => Ok(format!("{:.1}", run.report.elapsed_ms as f64 / 1000.0)),
+        "before" => of(&run.report.before, gauge).map(chart::grouped),
+        "after" => of(&run.report.after, gauge).map(chart::grouped),
+        "per-unit" => of(&run.report.survivors, gauge).map(chart::per_unit),
+        "stated" => of(&run.report.stated, gauge).map(chart::per_unit),
+        "peak" => peak(run, gauge).map(chart::grouped),
+        _ => bail!(
+            "unknown value `{path}`; there are units, seconds, and before, after, per-unit, peak, stated with a gauge, as in `after.tasks`"
+        ),
+    }
+}
+
+fn of<T: Copy>(values: &BTreeMap<String, T>, gauge: &str) -> anyhow::Result<T> {
+    let known = || values.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+    values.get(gauge).copied().with_context(|| format!("no gauge `{gauge}` there, only {}", known()))
+}
+
+fn peak(run: &Run, gauge: &str) -> anyhow::Result<u64> {
+    let known = || run.series.gauges.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+    ensure!(run.series.gauges.contains_key(gauge), "no gauge `{gauge}` there, only {}", known());
+    Ok(run.series.peak(gauge))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::book::source::Source;
+
+    fn get(side: &str, path: &str) -> anyhow::Result<String> {
+        value(&*Source::fixture().recording("unconsumed-send")?, side, path)
+    }
+
+    #[test]
+    fn an_unknown_side_value_or_gauge_is_an_error_that_names_what_there_is() {
+        let error = |side, path| format!("{:#}", get(side, path).unwrap_err());
+        assert_eq!(
+            error("wrong", "units"),
+            "if that is new, run `cargo lab record unconsumed-send`: no side `wrong` is recorded, only fix, leak"
+        );
+        assert!(error("leak", "after.task").starts_with("no gauge `task` there, only blocking_threads, fds"));
+        assert!(error("leak", "stated.fds").starts_with("no gauge `fds` there, only sockets, tasks"));
+        assert!(error("leak", "peak.x").starts_with("no gauge `x` there"));
+        assert!(error("leak", "afer.tasks").starts_with("unknown value `afer.tasks`"));
+    }
+
+    #[test]
+    fn every_kind_of_value_is_found() {
+        let got: Vec<_> = ["units", "before.tasks", "after.tasks", "per-unit.tasks", "peak.tasks", "stated.tasks"]
+            .map(|path| get("leak", path).unwrap())
+            .into();
+        assert_eq!(got, ["200", "0", "1,200", "6", "1,200", "6"]);
+        assert_eq!(get("fix", "per-unit.tasks").unwrap(), "0");
+        assert_eq!(get("fix", "seconds").unwrap(), "4.8");
+    }
+}
