@@ -5,7 +5,7 @@
 //!
 //! Run it: `cargo run --bin unclosed-client-wrong-timeout`
 //!
-//! You will see five tasks and two sockets more after every round: a stream that is read keeps its connection.
+//! You will see four tasks and two sockets more after every round: a stream that is read keeps its connection.
 
 mod world;
 

@@ -42,6 +42,8 @@ fn main() -> ExitCode {
 // ANCHOR: service
 const PING: Duration = Duration::from_millis(500);
 const PONG_MAX: Duration = Duration::from_secs(3);
+/// TCP's own; the kernel takes whole seconds.
+const PROBE: Duration = Duration::from_secs(1);
 
 /// One replica of the service: a server, and a client of others.
 struct Replica {
@@ -63,7 +65,7 @@ impl Replica {
     /// Starts the server half.
     async fn start() -> anyhow::Result<Self> {
         let incoming =
-            TcpIncoming::bind(ANY_PORT)?.with_keepalive(Some(PING));
+            TcpIncoming::bind(ANY_PORT)?.with_keepalive(Some(PROBE));
         let addr = incoming.local_addr()?;
         let server = Server::builder()
             .http2_keepalive_interval(Some(PING))
@@ -101,7 +103,7 @@ async fn connect(
     let endpoint = Endpoint::from_shared(format!("http://{peer}"))?
         .connect_timeout(ANSWER_MAX)
         .timeout(ANSWER_MAX)
-        .tcp_keepalive(Some(PING))
+        .tcp_keepalive(Some(PROBE))
         .http2_keep_alive_interval(PING)
         .keep_alive_timeout(PONG_MAX)
         .keep_alive_while_idle(true);
