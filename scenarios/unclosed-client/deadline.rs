@@ -5,7 +5,7 @@
 //!
 //! Run it: `cargo run --bin unclosed-client-deadline`
 //!
-//! You will see the watches of the last half second while rounds are under way, and then none.
+//! You will see the watches of the last second while rounds are under way, and then none.
 
 mod world;
 
@@ -19,11 +19,8 @@ use std::{
 
 use anyhow::Context;
 use tokio::{task::JoinSet, time::timeout};
-use tonic::{
-    Request,
-    transport::{
-        Channel, Endpoint, Error, Server, server::TcpIncoming,
-    },
+use tonic::transport::{
+    Channel, Endpoint, Error, Server, server::TcpIncoming,
 };
 use tonic_health::pb::{
     HealthCheckRequest, HealthCheckResponse,
@@ -43,7 +40,7 @@ fn main() -> ExitCode {
 }
 
 // ANCHOR: service
-const WATCH_MAX: Duration = Duration::from_millis(500);
+const WATCH_MAX: Duration = Duration::from_secs(1);
 
 /// One replica of the service: a server, and a client of others.
 struct Replica {
@@ -77,8 +74,7 @@ impl Replica {
         let peer = self.discover();
         let mut client = connect(peer).await?;
         let service = CONFIG.into();
-        let mut ask = Request::new(HealthCheckRequest { service });
-        ask.set_timeout(WATCH_MAX);
+        let ask = HealthCheckRequest { service };
         let mut news = client.watch(ask).await?.into_inner();
         // The server tells at once how things are now.
         let now = news.message().await?.context("no answer")?;

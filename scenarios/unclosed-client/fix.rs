@@ -73,7 +73,7 @@ impl Replica {
         let serves = answer.status() == ServingStatus::Serving;
         anyhow::ensure!(serves, "{peer} is behind");
         self.peers.in_step.lock().unwrap().insert(peer, round);
-        // FIX: the client ends here; on an early return, there.
+        // FIX: the check owns the client: every way out ends it.
         drop(client);
         Ok(())
     }
