@@ -1,0 +1,128 @@
+//! Every round opens a client, and owns it for the length of the check.
+//!
+//! One process is both gRPC server and gRPC client: a replica that checks, round by round, whether its
+//! peers serve the configuration that it serves. Its discovery knows one peer here: the replica itself.
+//!
+//! Run it: `cargo run --bin unclosed-client-fix`
+//!
+//! You will see the counts rise while rounds are under way, and come back to where they started.
+
+mod world;
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    process::ExitCode,
+    sync::{Arc, Mutex},
+};
+
+use tokio::task::JoinSet;
+use tonic::transport::{
+    Channel, Endpoint, Error, Server, server::TcpIncoming,
+};
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus,
+    health_client::HealthClient,
+};
+use world::{ANSWER_MAX, ANY_PORT, CONFIG, Clock, health_service};
+
+fn main() -> ExitCode {
+    stage::run(stage::scenario!(), async |stage| {
+        let replica = Arc::new(Replica::start().await?);
+        let clock = Clock::new(stage);
+        let round = async |n| clock.time(replica.check(n)).await;
+        stage.load(round).await;
+        Ok(replica)
+    })
+}
+
+// ANCHOR: service
+/// One replica of the service: a server, and a client of others.
+struct Replica {
+    addr: SocketAddr,
+    peers: Peers,
+    /// Owns the server: it ends with the replica.
+    _server: JoinSet<Result<(), Error>>,
+}
+
+#[derive(Default)]
+struct Peers {
+    /// The last round in which a peer served our configuration.
+    in_step: Mutex<HashMap<SocketAddr, u64>>,
+}
+
+impl Replica {
+    /// Starts the server half.
+    async fn start() -> anyhow::Result<Self> {
+        let incoming = TcpIncoming::bind(ANY_PORT)?;
+        let addr = incoming.local_addr()?;
+        let server =
+            Server::builder().add_service(health_service().await);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(server.serve_with_incoming(incoming));
+        let peers = Peers::default();
+        Ok(Self { addr, peers, _server: tasks })
+    }
+
+    /// The client half: does the peer serve our configuration?
+    async fn check(&self, round: u64) -> anyhow::Result<()> {
+        let peer = self.discover();
+        let mut client = connect(peer).await?;
+        let request = HealthCheckRequest { service: CONFIG.into() };
+        let answer = client.check(request).await?.into_inner();
+        let serves = answer.status() == ServingStatus::Serving;
+        anyhow::ensure!(serves, "{peer} is behind");
+        self.peers.in_step.lock().unwrap().insert(peer, round);
+        // FIX: the check owns the client: every way out ends it.
+        drop(client);
+        Ok(())
+    }
+
+    /// Here the only peer is this replica. A real one asks DNS.
+    fn discover(&self) -> SocketAddr {
+        self.addr
+    }
+}
+
+async fn connect(
+    peer: SocketAddr,
+) -> anyhow::Result<HealthClient<Channel>> {
+    let endpoint = Endpoint::from_shared(format!("http://{peer}"))?
+        .connect_timeout(ANSWER_MAX)
+        .timeout(ANSWER_MAX);
+    Ok(HealthClient::new(endpoint.connect().await?))
+}
+// ANCHOR_END: service
+
+#[cfg(test)]
+mod guard {
+    use std::time::Duration;
+
+    use tokio::{
+        runtime::Handle,
+        time::{sleep, timeout},
+    };
+
+    use super::*;
+
+    // ANCHOR: guard
+    #[tokio::test]
+    async fn rounds_leave_no_connection_behind() {
+        let replica = Replica::start().await.unwrap();
+        let metrics = Handle::current().metrics();
+        let before = metrics.num_alive_tasks();
+        for round in 0..5 {
+            replica.check(round).await.unwrap();
+        }
+        // A connection closes in steps, on two sides: wait for the
+        // state, never for a time, and give the wait a limit.
+        let closed = async {
+            while metrics.num_alive_tasks() > before {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let limit = Duration::from_secs(3);
+        timeout(limit, closed).await.expect("tasks left");
+    }
+    // ANCHOR_END: guard
+}
