@@ -9,7 +9,10 @@ mod world;
 use std::{
     collections::HashMap,
     process::ExitCode,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use anyhow::Context;
@@ -21,12 +24,16 @@ fn main() -> ExitCode {
         let desk = Arc::new(Desk::default());
         let gauge = desk.clone();
         stage.gauge("offers_held", move || gauge.offers_held());
+        stage.gauge("offers_lost", offers_lost);
         stage.load(async |visitor| desk.visit(visitor).await).await;
         Ok(desk)
     })
 }
 
 // ANCHOR: service
+/// Offers that came when nobody took them any more.
+static OFFERS_LOST: AtomicU64 = AtomicU64::new(0);
+
 /// The search desk: one session a visitor, until it expires.
 #[derive(Default)]
 struct Desk {
@@ -41,13 +48,17 @@ struct Session {
 
 impl Desk {
     async fn search(&self, visitor: u64) -> anyhow::Result<()> {
+        // Each supplier's task sends one offer. This search
+        // receives; its end, or the last sender's, closes.
         let (tx, mut rx) = mpsc::channel(1);
         for supplier in SUPPLIERS {
             let tx = tx.clone();
             tokio::spawn(async move {
                 let offer = ask(supplier).await;
                 // An error means that the search is over.
-                let _ = tx.send(offer).await;
+                if tx.send(offer).await.is_err() {
+                    OFFERS_LOST.fetch_add(1, Ordering::Relaxed);
+                }
             });
         }
         drop(tx);
@@ -95,6 +106,10 @@ impl Desk {
             .map(|session| session.more.len() as u64)
             .sum()
     }
+}
+
+fn offers_lost() -> u64 {
+    OFFERS_LOST.load(Ordering::Relaxed)
 }
 
 #[cfg(test)]

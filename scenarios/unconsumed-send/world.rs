@@ -7,13 +7,13 @@ use tokio::time::sleep;
 /// The suppliers that every search asks.
 pub(crate) const SUPPLIERS: [Supplier; 8] = [
     Supplier { name: "Aurora", answers_in_ms: 5, price: 119 },
-    Supplier { name: "Borealis", answers_in_ms: 15, price: 104 },
-    Supplier { name: "Cumulus", answers_in_ms: 20, price: 131 },
-    Supplier { name: "Dorado", answers_in_ms: 25, price: 99 },
-    Supplier { name: "Equinox", answers_in_ms: 30, price: 140 },
-    Supplier { name: "Foehn", answers_in_ms: 35, price: 112 },
-    Supplier { name: "Gale", answers_in_ms: 40, price: 108 },
-    Supplier { name: "Halo", answers_in_ms: 45, price: 125 },
+    Supplier { name: "Borealis", answers_in_ms: 25, price: 104 },
+    Supplier { name: "Cumulus", answers_in_ms: 30, price: 131 },
+    Supplier { name: "Dorado", answers_in_ms: 35, price: 99 },
+    Supplier { name: "Equinox", answers_in_ms: 40, price: 140 },
+    Supplier { name: "Foehn", answers_in_ms: 45, price: 112 },
+    Supplier { name: "Gale", answers_in_ms: 50, price: 108 },
+    Supplier { name: "Halo", answers_in_ms: 55, price: 125 },
 ];
 
 /// A visitor takes any offer up to this price.

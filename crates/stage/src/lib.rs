@@ -42,6 +42,8 @@ const UNITS_IN_FLIGHT_MAX: usize = 256;
 const STILL_MS: u64 = 1_500;
 /// …or have been back at their value before the load for this long.
 const BACK_MS: u64 = 750;
+/// When a run is stopped early, units that are under way get this long to finish.
+const FINISH_LIMIT: Duration = Duration::from_secs(2);
 /// After the report, tasks that are still alive get this long to be dropped with the runtime.
 const SHUTDOWN: Duration = Duration::from_secs(1);
 
@@ -135,13 +137,13 @@ impl Stage {
         });
         let (mut next, mut under_way) = (0, FuturesUnordered::new());
         let late = || self.load_limit.is_some_and(|limit| started.elapsed() >= limit);
-        loop {
+        while !self.backstage.is_stopped() {
             let room = next < self.units && under_way.len() < UNITS_IN_FLIGHT_MAX && !late();
             if !room && under_way.is_empty() {
-                break;
+                return;
             }
             tokio::select! {
-                () = self.backstage.stopped() => break,
+                () = self.backstage.stopped() => {}
                 Some(result) = under_way.next(), if !under_way.is_empty() => self.backstage.unit_done(result),
                 () = tick(&mut pace), if room => {
                     under_way.push(unit(next));
@@ -149,6 +151,13 @@ impl Stage {
                 }
             }
         }
+        // Stopped early: what was begun may finish, so that the counts per unit stay right.
+        let rest = async {
+            while let Some(result) = under_way.next().await {
+                self.backstage.unit_done(result)
+            }
+        };
+        let _ = timeout(FINISH_LIMIT, rest).await;
     }
 
     /// Adds a number that only the scenario knows (entries in a map, permits left) to every sample, under `name`.

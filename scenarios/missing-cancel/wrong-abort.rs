@@ -1,0 +1,103 @@
+//! Abort on drop for the search alone: what the search started runs on, and what it cleans up last stays.
+//!
+//! Run it: `cargo run --bin missing-cancel-wrong-abort`
+//!
+//! You will see one task more for every caller that hangs up: the one that nobody told.
+
+mod world;
+
+use std::{
+    collections::HashSet,
+    process::ExitCode,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use anyhow::Context;
+use tokio::time::interval;
+use tokio_util::task::AbortOnDropHandle;
+use world::{Order, Van, Yard, call_twice};
+
+fn main() -> ExitCode {
+    stage::run(stage::scenario!(), async |stage| {
+        let desk = Arc::new(Desk::default());
+        desk.show_gauges(stage);
+        stage.load(async |caller| desk.serve(caller).await).await;
+        Ok(desk)
+    })
+}
+
+// ANCHOR: service
+#[derive(Default)]
+struct Desk {
+    /// Orders that the status page shows as being searched.
+    open: Mutex<HashSet<u64>>,
+    yard: Yard,
+}
+
+impl Desk {
+    /// The handler of a request. The server drops it, at any
+    /// `.await`, when the caller hangs up.
+    async fn find_van(
+        self: &Arc<Self>,
+        order: Order,
+    ) -> anyhow::Result<Van> {
+        let search = tokio::spawn(self.clone().search(order));
+        // LEAK: this ends the search, not what it started.
+        let search = AbortOnDropHandle::new(search);
+        search.await.context("the search died")?
+    }
+
+    /// Finds a van, then clears up after itself.
+    async fn search(
+        self: Arc<Self>,
+        order: Order,
+    ) -> anyhow::Result<Van> {
+        let arrival = self.clone().keep_arrival_fresh(order.clone());
+        self.open.lock().unwrap().insert(order.id);
+        let arrival = tokio::spawn(arrival);
+        self.pack(&order).await;
+        let van = self.yard.bid(&order).await;
+        arrival.abort();
+        self.open.lock().unwrap().remove(&order.id);
+        Ok(van)
+    }
+
+    /// Two halves that belong together: not to be cut.
+    async fn pack(&self, order: &Order) {
+        self.yard.take_off_shelf(order);
+        self.yard.carry(order).await;
+        self.yard.put_on_list(order);
+    }
+
+    /// Keeps the arrival time on the caller's page fresh.
+    async fn keep_arrival_fresh(self: Arc<Self>, order: Order) {
+        let mut tick = interval(Duration::from_millis(250));
+        loop {
+            tick.tick().await;
+            self.yard.ask_map(&order);
+        }
+    }
+}
+// ANCHOR_END: service
+
+impl Desk {
+    async fn serve(
+        self: &Arc<Self>,
+        caller: u64,
+    ) -> anyhow::Result<()> {
+        call_twice(caller, async |order| self.find_van(order).await)
+            .await
+    }
+
+    fn show_gauges(self: &Arc<Self>, stage: &stage::Stage) {
+        let desk = self.clone();
+        stage.gauge("open_searches", move || {
+            desk.open.lock().unwrap().len() as u64
+        });
+        let desk = self.clone();
+        stage.gauge("half_packed", move || desk.yard.half_packed());
+        let desk = self.clone();
+        stage.gauge("packed_late", move || desk.yard.packed_late());
+    }
+}
