@@ -19,7 +19,7 @@ pub struct Scenario {
     pub dir: PathBuf,
     /// What it states about itself.
     pub lab: Lab,
-    /// `leak`, `fix`, then the others by name.
+    /// `leak`, `fix`, the wrong turns, then the others by name.
     pub sides: Vec<String>,
 }
 
@@ -112,7 +112,8 @@ fn scenario(package: Package) -> anyhow::Result<Scenario> {
     sides.sort_by_key(|side| match side.as_str() {
         "leak" => (0, side.clone()),
         "fix" => (1, side.clone()),
-        _ => (2, side.clone()),
+        _ if side.starts_with("wrong") => (2, side.clone()),
+        _ => (3, side.clone()),
     });
     Ok(Scenario {
         about: package.description.unwrap_or_default(),
