@@ -3,4 +3,5 @@
 //! Left to right: `scenario` → `cargo` → `child` → `record` → `series` → `verdict` and `chart` → terminal, file or page.
 //! Everything to the right of [`series`] is pure.
 
+pub mod screen;
 pub mod series;
