@@ -110,7 +110,8 @@ fn ctrl_c_ends_everything() {
 
 #[test]
 fn detaching_ends_everything() {
-    leaves_nothing(|terminal, _| ["C-b", "d"].iter().for_each(|key| terminal.keys(key)));
+    let code = leaves_nothing(|terminal, _| ["C-b", "d"].iter().for_each(|key| terminal.keys(key)));
+    assert_eq!(code, "0");
 }
 
 #[test]

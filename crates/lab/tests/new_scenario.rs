@@ -57,8 +57,8 @@ struct Copy(PathBuf);
 
 impl Copy {
     fn new(name: &str) -> Self {
-        let copy =
-            Self(Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("new-scenario-{name}-{}", std::process::id())));
+        // Outside of this workspace: cargo would read both `.cargo/config.toml`s, pass every flag twice and build all anew.
+        let copy = Self(std::env::temp_dir().join(format!("new-scenario-{name}-{}", std::process::id())));
         let root = root();
         std::fs::create_dir_all(copy.0.join("book")).unwrap();
         for part in PARTS {
