@@ -1,0 +1,98 @@
+//! `scripts/new-scenario` writes a pair that is judged right before anything is changed. Tried in a copy of the workspace.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+/// What a workspace needs to build a scenario, and the script to write one.
+const PARTS: [&str; 8] =
+    ["Cargo.toml", "Cargo.lock", ".cargo", "crates", "scenarios", "scripts", "book/src", "rustfmt.toml"];
+
+#[test]
+fn a_bad_name_is_refused_and_nothing_is_written() {
+    let copy = Copy::new("bad-name");
+    let summary = copy.read("book/src/SUMMARY.md");
+    for (name, reason) in [
+        ("Unread-mail", "not kebab-case"),
+        ("unread_mail", "not kebab-case"),
+        ("unread-", "not kebab-case"),
+        ("unread-2", "not kebab-case"),
+        ("../unread", "not kebab-case"),
+        ("", "not kebab-case"),
+        ("unread-mail-in-very-many-boxes-x", "30 are the most"),
+        ("unconsumed-send", "exists already"),
+        ("stage", "exists already"),
+        ("--help", "usage"),
+    ] {
+        let refused = copy.new_scenario(name);
+        assert_eq!(refused.status.code(), Some(2), "{name}: {refused:?}");
+        let words = String::from_utf8_lossy(&refused.stderr);
+        assert!(words.contains(reason) && words.lines().count() == 1, "{name}: {words}");
+    }
+    assert_eq!(copy.read("book/src/SUMMARY.md"), summary);
+}
+
+#[test]
+fn the_skeleton_is_judged_right_as_it_is() {
+    let copy = Copy::new("skeleton");
+    let written = copy.new_scenario("unread-mail");
+    assert!(written.status.success(), "{written:?}");
+    assert!(copy.read("book/src/SUMMARY.md").ends_with("\n- [Unread mail](unread-mail.md)\n"));
+    assert!(copy.read("book/src/unread-mail.md").starts_with("# Unread mail\n"));
+    for file in ["scenarios/unread-mail/leak.rs", "scenarios/unread-mail/Cargo.toml", "book/src/unread-mail.md"] {
+        assert!(!copy.read(file).to_lowercase().contains("unnamed"), "{file}");
+    }
+    copy.cargo(&["fmt", "--check", "-p", "unread-mail"]);
+    // The guards: the leak's is expected to panic.
+    copy.cargo(&["test", "--offline", "--bin", "unread-mail-leak", "--bin", "unread-mail-fix"]);
+    for (side, left) in [("leak", "1.00 left per request"), ("fix", "0.00 left per request")] {
+        let words = copy.cargo(&["run", "--offline", "--bin", &format!("unread-mail-{side}"), "--", "--no-console"]);
+        assert!(words.contains(left), "{side}: {words}");
+    }
+}
+
+/// A copy of the workspace, gone when dropped.
+struct Copy(PathBuf);
+
+impl Copy {
+    fn new(name: &str) -> Self {
+        // Outside of this workspace: cargo would read both `.cargo/config.toml`s, pass every flag twice and build all anew.
+        let copy = Self(std::env::temp_dir().join(format!("new-scenario-{name}-{}", std::process::id())));
+        let root = root();
+        std::fs::create_dir_all(copy.0.join("book")).unwrap();
+        for part in PARTS {
+            let status = Command::new("cp").arg("-R").arg(root.join(part)).arg(copy.0.join(part)).status().unwrap();
+            assert!(status.success(), "cannot copy {part}");
+        }
+        copy
+    }
+
+    fn new_scenario(&self, name: &str) -> Output {
+        Command::new(self.0.join("scripts/new-scenario")).arg(name).output().unwrap()
+    }
+
+    fn read(&self, file: &str) -> String {
+        std::fs::read_to_string(self.0.join(file)).unwrap()
+    }
+
+    /// Runs cargo in the copy, with the target directory of this build: only the new scenario and the stage are built.
+    fn cargo(&self, args: &[&str]) -> String {
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+        let out =
+            Command::new("cargo").args(args).current_dir(&self.0).env("CARGO_TARGET_DIR", target).output().unwrap();
+        let words = String::from_utf8_lossy(&out.stdout).into_owned();
+        assert!(out.status.success(), "cargo {args:?}: {words}{}", String::from_utf8_lossy(&out.stderr));
+        words
+    }
+}
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
