@@ -40,7 +40,7 @@ fn main() -> ExitCode {
 }
 
 // ANCHOR: service
-const WATCH_MAX: Duration = Duration::from_secs(1);
+const WATCH_MAX: Duration = Duration::from_secs(2);
 
 /// One replica of the service: a server, and a client of others.
 struct Replica {
