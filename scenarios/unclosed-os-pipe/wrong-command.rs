@@ -1,0 +1,142 @@
+//! The tool takes our only write end along, and the build keeps the tool to show how it was called.
+//!
+//! Run it: `cargo run --bin unclosed-os-pipe-wrong-command`
+//!
+//! You will see two descriptors and one task more after every build: a `Command` holds them.
+
+mod world;
+
+use std::{
+    io::{PipeReader, PipeWriter, pipe},
+    os::fd::OwnedFd,
+    process::ExitCode,
+    sync::{Arc, Mutex},
+};
+
+use anyhow::{Result, ensure};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    net::unix::pipe::Receiver,
+    process::Command,
+    sync::watch,
+};
+use world::{COMPILER_LINES, compiler, deployer};
+
+fn main() -> ExitCode {
+    stage::run(stage::scenario!(), async |stage| {
+        let desk = Arc::new(Desk::default());
+        let lines = desk.clone();
+        stage.gauge("lines_collected", move || lines.collected());
+        stage.load(async |commit| desk.visit(commit).await).await;
+        Ok(desk)
+    })
+}
+
+// ANCHOR: service
+/// The build desk: one entry a build, for the status page.
+#[derive(Default)]
+struct Desk {
+    builds: Mutex<Vec<Arc<Build>>>,
+}
+
+/// What the tools printed; the status page watches it.
+type Log = watch::Sender<Vec<String>>;
+
+struct Build {
+    log: Log,
+    /// The status page shows how it was called.
+    tool: Command,
+}
+
+impl Desk {
+    async fn build(&self, commit: u64) -> Result<Arc<Build>> {
+        let log = Log::default();
+        let mut tool = compiler(commit);
+        run(&mut tool, open(&log)?).await?;
+        // LEAK: a kept `Command` keeps the write end it was given.
+        let build = Arc::new(Build { log, tool });
+        self.builds.lock().unwrap().push(build.clone());
+        Ok(build)
+    }
+}
+
+impl Build {
+    async fn deploy(&self, commit: u64) -> Result<()> {
+        run(&mut deployer(commit), open(&self.log)?).await
+    }
+
+    fn called(&self) -> String {
+        format!("{:?}", self.tool.as_std())
+    }
+}
+
+/// A new pipe into the log: tools write, the collector reads.
+fn open(log: &Log) -> Result<PipeWriter> {
+    let (reader, writer) = pipe()?;
+    tokio::spawn(collect(reader, log.clone()));
+    Ok(writer)
+}
+
+async fn run(tool: &mut Command, output: PipeWriter) -> Result<()> {
+    let status = tool.stdout(output).status().await?;
+    ensure!(status.success(), "the tool failed: {status}");
+    Ok(())
+}
+
+/// Reads to the end of the pipe, that is until every write end
+/// of it is closed: the tools', and this process's own.
+async fn collect(reader: PipeReader, log: Log) -> Result<()> {
+    let reader = Receiver::from_owned_fd(OwnedFd::from(reader))?;
+    let mut lines = BufReader::new(reader).lines();
+    while let Some(line) = lines.next_line().await? {
+        log.send_modify(|log| log.push(line));
+    }
+    Ok(())
+}
+// ANCHOR_END: service
+
+impl Desk {
+    /// What a developer does: build, read the log, deploy.
+    async fn visit(&self, commit: u64) -> Result<()> {
+        let build = self.build(commit).await?;
+        let mut log = build.log.subscribe();
+        log.wait_for(|log| log.len() == COMPILER_LINES).await?;
+        ensure!(build.called().contains("printf"), "wrong tool");
+        build.deploy(commit).await?;
+        log.wait_for(|log| log.len() > COMPILER_LINES).await?;
+        Ok(())
+    }
+
+    fn collected(&self) -> u64 {
+        let builds = self.builds.lock().unwrap();
+        builds.iter().map(|b| b.log.borrow().len() as u64).sum()
+    }
+}
+
+#[cfg(test)]
+mod guard {
+    use std::time::Duration;
+
+    use tokio::{runtime::Handle, time::timeout};
+
+    use super::*;
+
+    // ANCHOR: guard
+    #[tokio::test]
+    #[should_panic(expected = "collectors left")]
+    async fn a_build_leaves_no_collector_behind() {
+        let desk = Desk::default();
+        for commit in 0..5 {
+            desk.visit(commit).await.unwrap();
+        }
+        // The end of a pipe comes from the kernel: real time.
+        let all_ended = async {
+            while Handle::current().metrics().num_alive_tasks() > 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let limit = Duration::from_secs(2);
+        timeout(limit, all_ended).await.expect("collectors left");
+    }
+    // ANCHOR_END: guard
+}
