@@ -84,7 +84,7 @@ impl<'a> View<'a> {
             return out.flush();
         }
         // Ten lines for a whole build are enough in a log.
-        let tenth = if total == 0 { 0 } else { done * 10 / total };
+        let tenth = (done * 10).checked_div(total).unwrap_or(0);
         if tenth != self.last_build {
             self.last_build = tenth;
             return writeln!(io::stdout(), "building {done} of {total}: {text}");
