@@ -244,7 +244,9 @@ async fn waits() -> anyhow::Result<Value> {
     let named = seen.waits();
     let shown = |id: &Value| {
         let name = named.get(id.as_str().unwrap_or_default());
-        name.cloned().unwrap_or_else(|| "nothing".into())
+        // A bar would end a cell in the book's table.
+        let name = name.map(|name| name.replace('|', " or "));
+        name.unwrap_or_else(|| "nothing".into())
     };
     let zoo = zoo.as_object().into_iter().flatten();
     Ok(zoo
