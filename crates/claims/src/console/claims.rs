@@ -1,0 +1,339 @@
+//! What the console shows, against the truth.
+
+use std::{future::pending, sync::Arc, time::Duration};
+
+use ::claims::{Claim, rounded};
+use serde_json::{Value, json};
+use tokio::{
+    io::AsyncReadExt,
+    net::{TcpListener, TcpStream},
+    sync::{
+        Barrier, Mutex, Notify, RwLock, Semaphore, broadcast, mpsc,
+        oneshot, watch,
+    },
+    task::JoinSet,
+    time::sleep,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    puppet::{Console, Puppet},
+    watcher::{Limit, Watcher},
+};
+
+pub(crate) const CLAIMS: &[Claim] = &[
+    noisy(
+        "parked-task-memory",
+        "a parked task weighs far more under the console than bare",
+        || block_on(parked_task_memory()),
+    ),
+    noisy(
+        "burst-stock",
+        "the stock server shows a burst of spawns a few tasks a tick",
+        || block_on(burst_stock()),
+    ),
+    steady(
+        "burst-stage",
+        "the workbook's server shows all of it, and loses nothing",
+        || block_on(burst_stage()),
+    ),
+    steady(
+        "late-attach",
+        "who attaches too late to many tasks sees none, and no error",
+        || block_on(late_attach()),
+    ),
+    steady(
+        "late-attach-alone",
+        "the first client of all, that late, gets an error instead",
+        || block_on(late_attach_alone()),
+    ),
+    steady(
+        "finished-rows",
+        "tasks that have ended stay rows until retention is over",
+        || block_on(finished_rows()),
+    ),
+    steady(
+        "pause-for-all",
+        "who pauses the console pauses it for every client",
+        || block_on(pause_for_all()),
+    ),
+    steady(
+        "waits",
+        "the console names the wait of some parked tasks, not of all",
+        || block_on(waits()),
+    ),
+];
+
+const fn steady(
+    name: &'static str,
+    says: &'static str,
+    run: fn() -> anyhow::Result<Value>,
+) -> Claim {
+    Claim { name, says, run, noisy: false }
+}
+
+const fn noisy(
+    name: &'static str,
+    says: &'static str,
+    run: fn() -> anyhow::Result<Value>,
+) -> Claim {
+    Claim { name, says, run, noisy: true }
+}
+
+/// Waits for what must come; a test that reaches it has failed.
+const LONG: Duration = Duration::from_secs(30);
+/// Waits to see that nothing comes: several ticks of the server.
+const SHORT: Duration = Duration::from_secs(3);
+
+fn block_on(
+    claim: impl Future<Output = anyhow::Result<Value>>,
+) -> anyhow::Result<Value> {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().build()?.block_on(claim)
+}
+
+// ANCHOR: parked-task-memory
+async fn parked_task_memory() -> anyhow::Result<Value> {
+    Ok(json!({
+        "bytes_bare": bytes_per_task(Console::Bare, 50_000).await?,
+        "bytes_stock": bytes_per_task(Console::Stock, 4_000).await?,
+        "bytes_stage": bytes_per_task(Console::Stage, 4_000).await?,
+    }))
+}
+
+/// Resident memory of the process, before and after `n` tasks.
+async fn bytes_per_task(
+    console: Console,
+    n: u64,
+) -> anyhow::Result<u64> {
+    let mut puppet = Puppet::start(console)?;
+    let rss = |seen: Value| seen["rss_bytes"].as_u64().unwrap_or(0);
+    let before = rss(puppet.tell("park", 0)?);
+    puppet.tell("park", n as usize)?;
+    sleep(SHORT).await; // The server takes the events in.
+    let after = rss(puppet.tell("park", 0)?);
+    Ok(rounded((after - before) / n))
+}
+// ANCHOR_END: parked-task-memory
+
+/// 10,000 tasks at once, seen by a client that was there before.
+async fn burst(
+    console: Console,
+    limit: Duration,
+) -> anyhow::Result<(Value, Watcher)> {
+    let mut puppet = Puppet::start(console)?;
+    let mut watcher =
+        Watcher::attach(&puppet.addr, Limit::Any).await?;
+    let alive = puppet.tell("park", 10_000)?["alive"].clone();
+    watcher.until(limit, |seen| seen.live() == 10_000).await?;
+    Ok((alive, watcher))
+}
+
+// ANCHOR: burst-stock
+async fn burst_stock() -> anyhow::Result<Value> {
+    let limit = Duration::from_secs(10);
+    let (alive, seen) = burst(Console::Stock, limit).await?;
+    Ok(json!({
+        "alive": alive,
+        "seconds": limit.as_secs(),
+        "shown": rounded(seen.live() as u64),
+        "dropped_events": seen.dropped_events,
+    }))
+}
+// ANCHOR_END: burst-stock
+
+// ANCHOR: burst-stage
+async fn burst_stage() -> anyhow::Result<Value> {
+    let (alive, seen) = burst(Console::Stage, LONG).await?;
+    Ok(json!({
+        "alive": alive,
+        "shown": seen.live(),
+        "dropped_events": seen.dropped_events,
+        "polls_each": seen.polls_max(),
+    }))
+}
+// ANCHOR_END: burst-stage
+
+// ANCHOR: late-attach
+async fn late_attach() -> anyhow::Result<Value> {
+    let mut puppet = Puppet::start(Console::Stage)?;
+    let addr = puppet.addr.clone();
+    let mut first = Watcher::attach(&addr, Limit::Any).await?;
+    let few = puppet.tell("park", 8_000)?["alive"].clone();
+    first.until(LONG, |seen| seen.live() == 8_000).await?;
+    let mut in_time = Watcher::attach(&addr, Limit::Tui).await?;
+    in_time.until(LONG, |seen| seen.live() == 8_000).await?;
+
+    let many = puppet.tell("park", 4_000)?["alive"].clone();
+    first.until(LONG, |seen| seen.live() == 12_000).await?;
+    let mut late = Watcher::attach(&addr, Limit::Tui).await?;
+    late.until(SHORT, |seen| seen.live() > 0).await?;
+    Ok(json!({
+        "few": few, "few_shown_to_late_client": in_time.live(),
+        "many": many, "many_shown_to_first_client": first.live(),
+        "many_shown_to_late_client": late.live(),
+        "late_client_error": late.ended,
+    }))
+}
+// ANCHOR_END: late-attach
+
+// ANCHOR: late-attach-alone
+async fn late_attach_alone() -> anyhow::Result<Value> {
+    let mut puppet = Puppet::start(Console::Stage)?;
+    let alive = puppet.tell("park", 12_000)?["alive"].clone();
+    sleep(SHORT).await; // The server knows all of them now.
+    let mut late = Watcher::attach(&puppet.addr, Limit::Tui).await?;
+    late.until(LONG, |seen| seen.live() > 0).await?;
+    Ok(json!({
+        "alive": alive,
+        "shown": late.live(),
+        "error": late.ended,
+    }))
+}
+// ANCHOR_END: late-attach-alone
+
+// ANCHOR: finished-rows
+async fn finished_rows() -> anyhow::Result<Value> {
+    let mut puppet = Puppet::start(Console::Stage)?;
+    let alive = puppet.tell("end", 100)?["alive"].clone();
+    let mut seen = Watcher::attach(&puppet.addr, Limit::Tui).await?;
+    seen.until(LONG, |seen| seen.rows() == 100 && seen.live() == 0)
+        .await?;
+    let (rows, live) = (seen.rows(), seen.live());
+    sleep(Duration::from_secs(7)).await; // Retention is five.
+    let mut later = Watcher::attach(&puppet.addr, Limit::Tui).await?;
+    later.until(SHORT, |seen| seen.rows() > 0).await?;
+    Ok(json!({
+        "alive": alive, "rows": rows, "live_rows": live,
+        "rows_after_retention": later.rows(),
+    }))
+}
+// ANCHOR_END: finished-rows
+
+// ANCHOR: pause-for-all
+async fn pause_for_all() -> anyhow::Result<Value> {
+    let mut puppet = Puppet::start(Console::Stage)?;
+    let mut seen = Watcher::attach(&puppet.addr, Limit::Tui).await?;
+    let mut other = Watcher::attach(&puppet.addr, Limit::Tui).await?;
+    puppet.tell("park", 10)?;
+    seen.until(LONG, |seen| seen.live() == 10).await?;
+    other.pause().await?;
+    let alive = puppet.tell("park", 10)?["alive"].clone();
+    seen.until(SHORT, |seen| seen.live() == 20).await?;
+    let paused = seen.live();
+    drop(other);
+    seen.until(SHORT, |seen| seen.live() == 20).await?;
+    let after_it_left = seen.live();
+    seen.resume().await?;
+    seen.until(LONG, |seen| seen.live() == 20).await?;
+    Ok(json!({
+        "alive": alive, "shown_while_paused": paused,
+        "shown_after_other_left": after_it_left,
+        "shown_after_resume": seen.live(),
+    }))
+}
+// ANCHOR_END: pause-for-all
+
+// ANCHOR: waits
+async fn waits() -> anyhow::Result<Value> {
+    let mut puppet = Puppet::start(Console::Stage)?;
+    let mut seen = Watcher::attach(&puppet.addr, Limit::Tui).await?;
+    let zoo = puppet.tell("zoo", 1)?;
+    // What can be named is named within a few ticks.
+    seen.until(SHORT, |_| false).await?;
+    let named = seen.waits();
+    let shown = |id: &Value| {
+        let name = named.get(id.as_str().unwrap_or_default());
+        // A bar would end a cell in the book's table.
+        let name = name.map(|name| name.replace('|', " or "));
+        name.unwrap_or_else(|| "nothing".into())
+    };
+    let zoo = zoo.as_object().into_iter().flatten();
+    Ok(zoo
+        .map(|(wait, id)| (wait.clone(), Value::from(shown(id))))
+        .collect())
+}
+// ANCHOR_END: waits
+
+/// Parks one task in each kind of wait; returns their ids by name.
+pub(crate) async fn zoo() -> anyhow::Result<Value> {
+    let mut ids = serde_json::Map::new();
+    let mut park = |name: &str, id: tokio::task::Id| {
+        ids.insert(name.into(), id.to_string().into());
+    };
+    let (tx, unread) = mpsc::channel(1);
+    tx.send(0).await?;
+    park(
+        "mpsc_send",
+        tokio::spawn(async move { tx.send(1).await }).id(),
+    );
+    let (idle, mut rx) = mpsc::channel::<u8>(1);
+    park(
+        "mpsc_recv",
+        tokio::spawn(async move { rx.recv().await }).id(),
+    );
+    let (answer, reply) = oneshot::channel::<u8>();
+    park("oneshot", tokio::spawn(reply).id());
+    let lock = Arc::new(Mutex::new(()));
+    let held = lock.clone().lock_owned().await;
+    park("mutex", tokio::spawn(lock.lock_owned()).id());
+    let lock = Arc::new(RwLock::new(()));
+    let written = lock.clone().write_owned().await;
+    park("rwlock", tokio::spawn(lock.read_owned()).id());
+    let none = Arc::new(Semaphore::new(0));
+    park("semaphore", tokio::spawn(none.acquire_owned()).id());
+    let four = Barrier::new(4);
+    park(
+        "barrier",
+        tokio::spawn(async move { four.wait().await }).id(),
+    );
+    let bell = Notify::new();
+    park(
+        "notify",
+        tokio::spawn(async move { bell.notified().await }).id(),
+    );
+    let (value, mut rx) = watch::channel(0);
+    park(
+        "watch",
+        tokio::spawn(async move { rx.changed().await }).id(),
+    );
+    let (news, mut rx) = broadcast::channel::<u8>(1);
+    park(
+        "broadcast",
+        tokio::spawn(async move { rx.recv().await }).id(),
+    );
+    let token = CancellationToken::new();
+    let stop = token.clone().cancelled_owned();
+    park("cancellation_token", tokio::spawn(stop).id());
+    let child = tokio::spawn(pending::<()>());
+    park("pending", child.id());
+    park("join_handle", tokio::spawn(child).id());
+    let mut set = JoinSet::new();
+    set.spawn(pending::<()>());
+    park(
+        "join_set",
+        tokio::spawn(async move { set.join_next().await }).id(),
+    );
+    park(
+        "sleep",
+        tokio::spawn(sleep(Duration::from_secs(3600))).id(),
+    );
+    let mut tick = tokio::time::interval(Duration::from_secs(3600));
+    tick.tick().await;
+    park(
+        "interval",
+        tokio::spawn(async move { tick.tick().await }).id(),
+    );
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let mut client =
+        TcpStream::connect(listener.local_addr()?).await?;
+    let peer = listener.accept().await?;
+    let read = async move { client.read(&mut [0; 1]).await };
+    park("tcp_read", tokio::spawn(read).id());
+    let accept = async move { listener.accept().await };
+    park("tcp_accept", tokio::spawn(accept).id());
+    // The other ends live as long as the process.
+    std::mem::forget((unread, idle, answer, held, written));
+    std::mem::forget((value, news, token, peer));
+    Ok(ids.into())
+}

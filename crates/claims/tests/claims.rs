@@ -1,0 +1,214 @@
+//! Goal: no statement of the opening chapters is wrong. Method: run
+//! each claim and hold what it saw against what the book says, with
+//! the counter-example beside it; then against the record.
+
+use std::{collections::BTreeSet, fs, process::Command};
+
+use claims::record;
+use serde_json::{Value, json};
+
+#[track_caller]
+fn check(name: &str, expected: Value) {
+    let claim = claims::all().find(|claim| claim.name == name);
+    let seen = (claim.expect("a claim of this name").run)().unwrap();
+    assert_eq!(seen, expected, "{name}");
+}
+
+#[test]
+fn a_parked_send_ends_with_its_receiver_and_not_before() {
+    check(
+        "send-receiver-alive",
+        json!({ "buffered": 1, "tasks_left": 9 }),
+    );
+    check(
+        "send-receiver-dropped",
+        json!({ "parked": 10, "returned": "Err", "tasks_left": 0 }),
+    );
+}
+
+#[test]
+fn a_receive_ends_with_the_last_sender_and_not_before() {
+    check(
+        "recv-clone-forgotten",
+        json!({ "reader_ended": false, "tasks_left": 1, "tasks_left_after_drop": 0 }),
+    );
+    check(
+        "recv-senders-dropped",
+        json!({ "last_recv": "None", "tasks_left": 0 }),
+    );
+}
+
+#[test]
+fn a_producer_on_a_quiet_upstream_stays_unless_it_watches_its_consumer()
+ {
+    check(
+        "quiet-upstream",
+        json!({ "tasks_left": 10, "tasks_left_after_event": 0 }),
+    );
+    check("quiet-upstream-watched", json!({ "tasks_left": 0 }));
+}
+
+#[test]
+fn closing_keeps_the_buffer_and_aborting_loses_it() {
+    check(
+        "abort-before-drain",
+        json!({ "sent": 8, "arrived": 3, "lost": 5 }),
+    );
+    check(
+        "drain-before-end",
+        json!({ "sent": 8, "arrived": 8, "lost": 0 }),
+    );
+    check(
+        "close-twice",
+        json!({ "send_refused": true, "items_read": 8 }),
+    );
+}
+
+#[test]
+fn a_future_is_cancelled_by_dropping_it_and_a_task_is_not() {
+    let detached = json!({ "cleaned_up": false, "tasks_left": 1 });
+    let cancelled = json!({ "cleaned_up": true, "tasks_left": 0 });
+    check("handle-dropped", detached.clone());
+    check("future-dropped", cancelled.clone());
+    check("select-handles", detached);
+    check("select-futures", cancelled);
+}
+
+#[test]
+fn a_timeout_takes_the_task_along_only_through_an_owning_handle() {
+    check(
+        "timeout-handle",
+        json!({ "gave_up": 10, "tasks_left": 10 }),
+    );
+    check(
+        "timeout-abort-on-drop",
+        json!({ "gave_up": 10, "tasks_left": 0 }),
+    );
+}
+
+#[test]
+fn abort_stops_a_blocking_closure_only_before_it_starts() {
+    check(
+        "abort-started-blocking",
+        json!({ "finished_after_abort": false, "completed": true }),
+    );
+    check("abort-queued-blocking", json!({ "cancelled": true }));
+}
+
+#[test]
+fn the_first_error_ends_a_set_and_detaches_joined_handles() {
+    check(
+        "join-all-first-error",
+        json!({ "returned": "Err", "tasks_left": 9 }),
+    );
+    check(
+        "join-set-first-error",
+        json!({ "returned": "Err", "tasks_left": 0 }),
+    );
+}
+
+#[test]
+fn a_connection_ends_with_its_last_handle_and_not_before() {
+    check(
+        "connection-kept",
+        json!({ "still_open": true, "peer_saw_end_after_drop": true }),
+    );
+    check(
+        "connection-dropped",
+        json!({ "peer_read": 0, "peer_saw_end": true }),
+    );
+}
+
+#[test]
+fn a_panic_stays_in_its_task_and_its_signal_never_comes() {
+    check("panicked-peer", json!({ "started": 4, "tasks_left": 3 }));
+    check(
+        "panic-at-boundary",
+        json!({ "is_panic": true, "other_task_returned": 7 }),
+    );
+}
+
+#[test]
+fn the_count_counts_spawned_tasks_only() {
+    check(
+        "count-excludes",
+        json!({ "block_on": 0, "spawn_blocking": 0, "spawn_local": 0, "spawn": 1 }),
+    );
+    check(
+        "count-blind-spots",
+        json!({ "tasks_left": 0, "handles_kept": 10, "permits_free": 0 }),
+    );
+}
+
+#[test]
+fn reading_the_count_takes_less_than_a_microsecond() {
+    let claim =
+        claims::all().find(|c| c.name == "count-cost").unwrap();
+    let seen = (claim.run)().unwrap();
+    assert_eq!(seen["tasks"], 100_000);
+    assert!(seen["nanoseconds_crowded"].as_u64().unwrap() < 1000);
+}
+
+#[test]
+fn the_record_says_what_runs_now() {
+    let record = record::read().unwrap();
+    for claim in claims::all() {
+        let recorded = &record["claims"][claim.name];
+        let renew = "run `cargo run --bin claims -- --record`";
+        assert!(recorded.is_object(), "{}: {renew}", claim.name);
+        if !claim.noisy {
+            let seen = (claim.run)().unwrap();
+            assert_eq!(&seen, recorded, "{}: {renew}", claim.name);
+        }
+    }
+    let locked = json!(record::versions().unwrap());
+    assert_eq!(
+        record["versions"], locked,
+        "record both: `cargo run --bin claims -- --record`, `cargo run --bin claims-console -- --record`"
+    );
+}
+
+#[test]
+fn every_anchor_is_a_claim_and_every_claim_an_anchor() {
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
+    let mut anchors = BTreeSet::new();
+    for entry in fs::read_dir(source).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        for line in text.lines() {
+            if let Some(name) = line.strip_prefix("// ANCHOR: ") {
+                assert!(
+                    anchors.insert(name.to_owned()),
+                    "{name} twice"
+                );
+                assert!(
+                    text.contains(&format!("ANCHOR_END: {name}\n"))
+                );
+            }
+        }
+    }
+    let names: BTreeSet<_> =
+        claims::all().map(|claim| claim.name.to_owned()).collect();
+    assert_eq!(anchors, names);
+}
+
+#[test]
+fn an_unknown_claim_ends_with_code_2_and_a_known_one_with_0() {
+    let claims = |args: &[&str]| {
+        let bin = env!("CARGO_BIN_EXE_claims");
+        Command::new(bin).args(args).output().unwrap()
+    };
+    let unknown = claims(&["timeout-handel"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert_eq!(
+        String::from_utf8(unknown.stderr).unwrap(),
+        "no claim `timeout-handel`: did you mean `timeout-handle`?\n"
+    );
+    let known = claims(&["timeout-handle", "--json"]);
+    assert_eq!(known.status.code(), Some(0));
+    let seen: Value = serde_json::from_slice(&known.stdout).unwrap();
+    assert_eq!(seen["timeout-handle"]["tasks_left"], 10);
+}
