@@ -31,9 +31,11 @@
   function inWords(run, gauge, title) {
     const sides = run.sides.map(({ side, gauges }) => {
       const values = (gauges[gauge] ?? []).filter(value => value != null);
-      return values.length ? `${side} from ${grouped(values[0])} to ${grouped(values.at(-1))}` : `${side} has none`;
+      if (!values.length) return `${side} has none`;
+      const [first, last, peak] = [values[0], values.at(-1), Math.max(...values)];
+      return `${side} from ${grouped(first)} to ${grouped(last)}${peak > Math.max(first, last) ? `, at most ${grouped(peak)}` : ''}`;
     });
-    return `${title}: ${sides.join('; ')}.`;
+    return `${title[0].toUpperCase()}${title.slice(1)}: ${sides.join('; ')}.`;
   }
 
   /** A plot of one gauge; made anew when the theme or the gauge changes, for uPlot keeps its colours. */
@@ -43,7 +45,10 @@
       new ResizeObserver(() => this.plot?.setSize({ width: host.clientWidth, height: PLOT_HEIGHT })).observe(host);
     }
 
-    show(run, gauge) {
+    /** Draws a gauge of the run; the axes have room for the other run too, so that a live one grows into its place. */
+    show(run, gauge, expected) {
+      this.expected = { x: Math.max(1, ...expected.sides.map(side => (side.ms.at(-1) ?? 0) / 1000)),
+                        y: Math.max(4, ...expected.sides.flatMap(side => side.gauges[gauge] ?? [])) };
       const names = run.sides.map(side => side.side).join();
       if (this.plot && this.gauge === gauge && this.names === names && this.theme === document.documentElement.className) {
         this.run = run;
@@ -65,9 +70,12 @@
       });
       return {
         width: this.host.clientWidth, height: PLOT_HEIGHT, padding: [16, 96, 0, 0],
-        scales: { x: { time: false, range: (_, low, high) => [0, Math.max(high ?? 0, 1)] }, y: { range: (_, low, high) => [0, Math.max(4, (high ?? 0) * 1.06)] } },
+        scales: {
+          x: { time: false, range: (_, low, high) => [0, Math.max(high ?? 0, this.expected.x)] },
+          y: { range: (_, low, high) => [0, 1.06 * Math.max(high ?? 0, this.expected.y)] },
+        },
         axes: [
-          { ...axis, values: (_, ticks) => ticks.map(s => `${+s.toFixed(2)} s`) },
+          { ...axis, size: 32, values: (_, ticks) => ticks.map(s => `${+s.toFixed(2)} s`) },
           { ...axis, size: 58, values: (_, ticks) => ticks.map(v => (Number.isInteger(v) ? grouped(v) : '')) },
         ],
         series: [{ label: 'time', value: (_, s) => (s == null ? '–' : `${s.toFixed(2)} s`) }, ...run.sides.map(line)],
@@ -105,7 +113,9 @@
       let below = Infinity;
       for (const end of ends) {
         below = Math.min(end.y, below - 16 * devicePixelRatio);
-        ctx.fillStyle = end.colour;
+        // A rim, so that the grid does not run through the words.
+        Object.assign(ctx, { strokeStyle: css('--bg'), lineWidth: 4 * devicePixelRatio, fillStyle: end.colour });
+        ctx.strokeText(end.text, end.x + 7 * devicePixelRatio, below);
         ctx.fillText(end.text, end.x + 7 * devicePixelRatio, below);
       }
       ctx.restore();
@@ -121,6 +131,8 @@
       this.titles = { ...this.recorded.titles };
       this.source = figure.querySelector('.wb-source');
       this.recordedSource = this.source.textContent;
+      this.story = figure.querySelector('.wb-story');
+      this.recordedStory = this.story.textContent;
       this.host = make('div', { className: 'wb-plot', role: 'img' });
       this.select = make('select', { onchange: () => this.draw() });
       this.bar = make('div', { className: 'wb-bar' }, make('label', {}, 'Gauge', this.select));
@@ -144,8 +156,10 @@
     draw() {
       const gauge = this.select.value;
       const title = this.select.selectedOptions[0]?.textContent ?? gauge;
-      this.plot.show(this.run, gauge);
-      this.host.setAttribute('aria-label', inWords(this.run, gauge, title));
+      this.plot.show(this.run, gauge, this.recorded);
+      const asDrawn = this.run === this.recorded && gauge === this.recorded.gauge;
+      this.story.textContent = asDrawn ? this.recordedStory : inWords(this.run, gauge, title);
+      this.host.setAttribute('aria-label', this.story.textContent);
     }
   }
 
@@ -158,11 +172,11 @@
       this.stopButton = make('button', { type: 'button', textContent: 'Stop', hidden: true, onclick: () => this.abort.abort() });
       this.backButton = make('button', { type: 'button', textContent: 'Show the recorded run', hidden: true, onclick: () => this.showRecorded() });
       this.progress = make('div', { className: 'wb-progress', hidden: true });
-      this.status = make('div', { className: 'wb-status', role: 'status' });
+      this.status = make('p', { className: 'wb-status' });
       this.verdict = make('div', { className: 'wb-verdict', hidden: true });
       chart.bar.append(this.runButton, this.stopButton, this.backButton);
       chart.bar.after(this.progress);
-      chart.host.after(this.status, this.verdict);
+      chart.host.after(make('div', { role: 'status' }, this.status, this.verdict));
       addEventListener('pagehide', () => this.abort?.abort());
     }
 
@@ -245,7 +259,7 @@
       this.verdict.className = `wb-verdict ${ok ? 'wb-good' : 'wb-bad'}`;
       this.verdict.replaceChildren(make('p', { textContent: `${ok ? '✓' : '✗'} ${text}` }), make('ul', {}, ...items));
       this.verdict.hidden = false;
-      return `Done. ${text}`;
+      return 'Done.';
     }
 
     sideText({ text, survivors, console_tasks, program_tasks, dropped_events }) {
@@ -323,15 +337,17 @@
 
 // Mends of mdBook 0.5.4.
 (() => {
-  // The keyboard cannot reach the sidebar's switch, a label.
+  // The keyboard cannot reach the sidebar's switch, the label of a hidden checkbox: make it a button.
   const toggle = document.getElementById('mdbook-sidebar-toggle');
-  toggle?.setAttribute('role', 'button');
-  if (toggle) toggle.tabIndex = 0;
-  toggle?.addEventListener('keydown', event => {
-    if (event.key !== 'Enter' && event.key !== ' ') return;
-    event.preventDefault();
-    toggle.click();
-  });
+  if (toggle) {
+    toggle.setAttribute('role', 'button');
+    toggle.tabIndex = 0;
+    toggle.addEventListener('keydown', event => {
+      if (event.key !== 'Enter' && event.key !== ' ') return;
+      event.preventDefault();
+      toggle.click();
+    });
+  }
   document.getElementById('mdbook-menu-bar')?.setAttribute('role', 'banner');
 
   // What scrolls must take the focus, or the keyboard cannot scroll it.
