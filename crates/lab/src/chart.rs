@@ -14,7 +14,7 @@ pub use words::{gauge_title, grouped, per_unit, story};
 
 const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 300.0;
-const LEFT: f64 = 56.0;
+const LEFT: f64 = 72.0;
 const RIGHT: f64 = 120.0;
 const TOP: f64 = 34.0;
 const BOTTOM: f64 = 34.0;

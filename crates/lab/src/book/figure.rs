@@ -58,9 +58,10 @@ fn side_data(side: &str, run: &Run) -> Value {
 pub(super) fn screen(source: &Source, chapter: &Path, scenario: &str) -> anyhow::Result<String> {
     let text = source.screen(scenario)?;
     let up = "../".repeat(chapter.components().count() - 1);
+    let svg = format!("{up}screens/{scenario}.svg");
     Ok(format!(
-        "<figure class=\"wb-screen\"><img src=\"{up}screens/{scenario}.svg\" loading=\"lazy\" \
-         alt=\"Two tokio-consoles: {scenario}-leak and {scenario}-fix. The same as text follows.\">\
+        "<figure class=\"wb-screen\"><div class=\"wb-scroll\"><a href=\"{svg}\"><img src=\"{svg}\" loading=\"lazy\" \
+         alt=\"Two tokio-consoles: {scenario}-leak and {scenario}-fix. The same as text follows.\"></a></div>\
          <details><summary>The same screens as text</summary><pre><code class=\"language-text\">{}</code></pre></details>\
          <figcaption>tokio-console on <code>{scenario}-leak</code> and on <code>{scenario}-fix</code>, captured at the \
          end of the run. Yours: <code>scripts/pair {scenario}</code></figcaption></figure>",

@@ -68,13 +68,7 @@ pub(super) fn gauges(recording: &Recording) -> anyhow::Result<String> {
     let rows: Vec<_> = names
         .iter()
         .map(|name| {
-            vec![
-                html::text(&gauge_title(name)),
-                change(leak, name),
-                left(leak, name),
-                change(fix, name),
-                left(fix, name),
-            ]
+            vec![html::text(&title(name)), change(leak, name), left(leak, name), change(fix, name), left(fix, name)]
         })
         .collect();
     let caption = format!(
@@ -123,16 +117,28 @@ fn group_row(scenario: &str, group: &Group) -> Vec<String> {
     vec![grouped(group.count), spawned, waits_on, html::text(&group.state), polls]
 }
 
+/// Memory is shown in MiB; KiB would be too many digits for a table on a phone.
+const MEMORY: &str = "rss_kib";
+const KIB_PER_MIB: f64 = 1024.0;
+
+fn title(gauge: &str) -> String {
+    if gauge == MEMORY { "memory, MiB".to_owned() } else { gauge_title(gauge) }
+}
+
 fn change(run: &Run, gauge: &str) -> String {
     match (run.report.before.get(gauge), run.report.after.get(gauge)) {
+        (Some(before), Some(after)) if gauge == MEMORY => {
+            format!("{:.0} → {:.0}", *before as f64 / KIB_PER_MIB, *after as f64 / KIB_PER_MIB)
+        }
         (Some(before), Some(after)) => format!("{} → {}", grouped(*before), grouped(*after)),
         _ => "–".to_owned(),
     }
 }
 
-/// What is left per unit; set apart when it is something.
+/// What is left per unit; set apart when it is something. Memory is not: the console keeps some for both sides.
 fn left(run: &Run, gauge: &str) -> String {
     match run.report.survivors.get(gauge) {
+        Some(left) if gauge == MEMORY => per_unit(left / KIB_PER_MIB),
         Some(left) if left.abs() > REST_PER_UNIT_MAX => format!("<strong>{}</strong>", per_unit(*left)),
         Some(left) => per_unit(*left),
         None => "–".to_owned(),
@@ -195,6 +201,7 @@ mod tests {
     fn what_is_left_is_set_apart_and_what_returned_is_not() {
         let table = gauges(&recording()).unwrap();
         assert!(table.contains("<td>0 → 1,200</td><td><strong>6</strong></td><td>0 → 0</td><td>0</td>"), "{table}");
+        assert!(table.contains("memory, MiB</th><td>10 → 62</td><td>0.26</td>"), "{table}");
     }
 
     #[test]
