@@ -77,6 +77,10 @@ impl Place<'_> {
         if OF_MDBOOK.contains(name) {
             return Ok(directive.to_owned());
         }
+        if *name == "claim" {
+            let [claim, field] = args else { bail!("write `{{{{#claim NAME FIELD}}}}`") };
+            return self.source.claim(claim, field);
+        }
         let [scenario, rest @ ..] = args else { bail!("it names no scenario") };
         if *name == "value" {
             let [side, path] = rest else { bail!("write `{{{{#value NAME SIDE PATH}}}}`") };
@@ -102,7 +106,7 @@ impl Place<'_> {
             ("survivors", _) => bail!("write `{{{{#survivors NAME SIDE}}}}`"),
             ("screen", []) => figure::screen(self.source, self.chapter, scenario),
             ("sides" | "gauges" | "screen", _) => bail!("write `{{{{#{name} NAME}}}}`"),
-            _ => bail!("unknown directive; there are chart, diff, sides, gauges, survivors, screen and value"),
+            _ => bail!("unknown directive; there are chart, diff, sides, gauges, survivors, screen, value and claim"),
         }
     }
 
@@ -152,6 +156,8 @@ mod tests {
             problem("{{#value unconsumed-send}}"),
             "{{#value unconsumed-send}}: write `{{#value NAME SIDE PATH}}`"
         );
+        assert_eq!(problem("{{#claim x}}"), "{{#claim x}}: write `{{#claim NAME FIELD}}`");
+        assert!(problem("{{#claim x y}}").starts_with("{{#claim x y}}: run `cargo run --bin claims"));
     }
 
     #[test]

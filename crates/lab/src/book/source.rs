@@ -36,10 +36,24 @@ impl Source {
 
     fn read_recording(&self, scenario: &str) -> anyhow::Result<Recording> {
         self.ensure_known(scenario)?;
-        let file = format!("book/recordings/{scenario}.json");
-        let repair = || format!("no usable {file}: run `cargo lab record {scenario}`");
-        let json = fs::read_to_string(self.root.join(&file)).with_context(repair)?;
-        serde_json::from_str(&json).with_context(repair)
+        crate::recording::load(&self.root, scenario)
+    }
+
+    /// One field of what a claim saw, in words. The claims' programs write the file themselves.
+    pub(super) fn claim(&self, name: &str, field: &str) -> anyhow::Result<String> {
+        let repair = "run `cargo run --bin claims -- --record`, or `claims-console` for what the console shows";
+        let json = fs::read_to_string(self.root.join("book/recordings/claims.json")).context(repair)?;
+        let recorded: serde_json::Value = serde_json::from_str(&json).context(repair)?;
+        let claim = &recorded["claims"][name];
+        ensure!(claim.is_object(), "no claim `{name}` is recorded: {repair}");
+        match &claim[field] {
+            serde_json::Value::Null => bail!("the claim `{name}` has no `{field}`"),
+            serde_json::Value::String(text) => Ok(text.clone()),
+            serde_json::Value::Number(n) => Ok(n.as_u64().map_or(n.to_string(), crate::chart::grouped)),
+            serde_json::Value::Bool(true) => Ok("yes".to_owned()),
+            serde_json::Value::Bool(false) => Ok("no".to_owned()),
+            other => Ok(other.to_string()),
+        }
     }
 
     /// A side's file, as it is in the repository.
@@ -117,10 +131,7 @@ mod tests {
             error("../unconsumed-send"),
             "no scenario `../unconsumed-send`; `cargo lab list` shows those there are"
         );
-        assert_eq!(
-            error("not-recorded"),
-            "no usable book/recordings/not-recorded.json: run `cargo lab record not-recorded`"
-        );
+        assert_eq!(error("not-recorded"), "not-recorded has no recording: run `cargo lab record not-recorded`");
         assert_eq!(
             Source::fixture().screen("not-recorded").unwrap_err().to_string(),
             "screens/not-recorded.svg and .txt are not both there: run `cargo lab record not-recorded`"
