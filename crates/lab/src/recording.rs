@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     pair::{self, Event},
+    picture,
     scenario::Scenario,
     series::{Recording, Run},
     verdict,
@@ -109,16 +110,20 @@ pub async fn make(root: &Path, scenario: &Scenario, on: &(dyn Fn(Event) + Sync))
     })
 }
 
-/// Writes a record; a reader never sees half of it.
+/// Writes a record, and its chart as a picture beside it; a reader never sees half of either.
 ///
 /// # Errors
 /// When the folder cannot be written.
 pub fn save(root: &Path, recording: &Recording) -> anyhow::Result<()> {
     let path = path(root, &recording.scenario);
-    let unfinished = path.with_extension("json.part");
-    fs::write(&unfinished, serde_json::to_string(recording)? + "\n")
-        .and_then(|()| fs::rename(&unfinished, &path))
-        .with_context(|| format!("cannot write {}", path.display()))
+    write_whole(&path.with_extension("svg"), &picture::divergence(recording)?)?;
+    write_whole(&path, &(serde_json::to_string(recording)? + "\n"))
+}
+
+fn write_whole(path: &Path, text: &str) -> anyhow::Result<()> {
+    let unfinished = path.with_extension("part");
+    let written = fs::write(&unfinished, text).and_then(|()| fs::rename(&unfinished, path));
+    written.with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// A hash over the names and contents of a scenario's sources and manifest, in the order of their names.
