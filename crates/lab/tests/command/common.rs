@@ -82,8 +82,11 @@ impl Lab {
 
 impl Drop for Lab {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        // Not kill: the lab would leave its build of the book behind. A child that was waited for gets no signal.
+        if let Ok(None) = self.child.try_wait() {
+            self.signal(Signal::TERM);
+            let _ = self.child.wait();
+        }
     }
 }
 
