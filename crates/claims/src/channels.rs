@@ -209,11 +209,11 @@ async fn close_twice() -> anyhow::Result<Value> {
 /// Eight items are sent; the consumer is aborted after three.
 async fn abort_before_drain() -> anyhow::Result<Value> {
     let (tx, mut rx) = mpsc::channel(8);
-    let (done, mut read) = mpsc::unbounded_channel();
+    let (done, mut read) = mpsc::channel(8);
     let consumer = tokio::spawn(async move {
         while let Some(item) = rx.recv().await {
             tokio::time::sleep(WORK).await;
-            let _ = done.send(item);
+            let _ = done.send(item).await;
         }
     });
     for i in 0..8 {
