@@ -1,4 +1,4 @@
-//! Abort on drop at every level: each task is owned by the one that started it.
+//! Aborts at every level: each task is owned by the one that started it.
 //!
 //! Run it: `cargo run --bin missing-cancel-abort-on-drop`
 //!

@@ -1,3 +1,5 @@
+//! Cancels a token when the handler ends, and every task below watches it.
+//!
 //! A delivery desk looks for a van for an order while the caller waits.
 //!
 //! Run it: `cargo run --bin missing-cancel-fix`

@@ -1,4 +1,4 @@
-//! A `JoinSet` at every level: a set that is dropped ends what is in it.
+//! Owns every task in a `JoinSet`: a set that is dropped ends what is in it.
 //!
 //! Run it: `cargo run --bin missing-cancel-join-set`
 //!

@@ -1,3 +1,5 @@
+//! Spawns the search, and ends nothing when the caller hangs up.
+//!
 //! A delivery desk looks for a van for an order while the caller waits.
 //!
 //! Run it: `cargo run --bin missing-cancel-leak`

@@ -1,4 +1,4 @@
-//! Abort on drop for the search alone: what the search started runs on, and what it cleans up last stays.
+//! Aborts the search with its handler, but not the task that the search started.
 //!
 //! Run it: `cargo run --bin missing-cancel-wrong-abort`
 //!

@@ -1,4 +1,4 @@
-//! `timeout` around the handle: the handler gives up after a while, the search does not.
+//! Stops waiting for the search after a while; the search runs on.
 //!
 //! Run it: `cargo run --bin missing-cancel-wrong-timeout`
 //!

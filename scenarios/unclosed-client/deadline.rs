@@ -1,4 +1,4 @@
-//! No client is kept, and every round's watch is read under a deadline.
+//! Drops its clients, and reads every round's watch under a deadline.
 //!
 //! One process is both gRPC server and gRPC client: a replica that checks, round by round, whether its
 //! peers serve the configuration that it serves. Its discovery knows one peer here: the replica itself.

@@ -1,4 +1,4 @@
-//! Every round opens a client, and owns it for the length of the check.
+//! Opens a client every round, and owns it for the length of the check.
 //!
 //! One process is both gRPC server and gRPC client: a replica that checks, round by round, whether its
 //! peers serve the configuration that it serves. Its discovery knows one peer here: the replica itself.

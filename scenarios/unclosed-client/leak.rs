@@ -1,4 +1,4 @@
-//! Every round opens a client, and a table keeps it under the number of the round.
+//! Opens a client every round, and keeps it under the number of the round.
 //!
 //! One process is both gRPC server and gRPC client: a replica that checks, round by round, whether its
 //! peers serve the configuration that it serves. Its discovery knows one peer here: the replica itself.

@@ -1,4 +1,4 @@
-//! One channel per peer is opened at the start and used in every round.
+//! Opens one channel per peer at the start, and uses it in every round.
 //!
 //! One process is both gRPC server and gRPC client: a replica that checks, round by round, whether its
 //! peers serve the configuration that it serves. Its discovery knows one peer here: the replica itself.

@@ -32,15 +32,16 @@ pub(crate) async fn health_service() -> HealthServer<impl Health> {
     service
 }
 
-/// Adds up how long the rounds take; the gauge `check_us` shows the sum, in microseconds.
+/// Adds up how long the rounds take; the gauge `check_ms` shows the sum, in milliseconds.
 pub(crate) struct Clock(Arc<AtomicU64>);
 
 impl Clock {
     pub(crate) fn new(stage: &stage::Stage) -> Self {
         let sum = Arc::new(AtomicU64::new(0));
         let shown = sum.clone();
-        stage
-            .gauge("check_us", move || shown.load(Ordering::Relaxed));
+        stage.gauge("check_ms", move || {
+            shown.load(Ordering::Relaxed) / 1000
+        });
         Self(sum)
     }
 

@@ -1,4 +1,4 @@
-//! The clients are kept as before, and the server ends every connection at a certain age.
+//! Keeps the clients; the server ends every connection at a certain age.
 //!
 //! One process is both gRPC server and gRPC client: a replica that checks, round by round, whether its
 //! peers serve the configuration that it serves. Its discovery knows one peer here: the replica itself.

@@ -1,4 +1,4 @@
-//! No client is kept, but every round starts a watch with gRPC's own timeout and leaves it running.
+//! Drops its clients, and leaves a watch running under gRPC's own timeout.
 //!
 //! One process is both gRPC server and gRPC client: a replica that checks, round by round, whether its
 //! peers serve the configuration that it serves. Its discovery knows one peer here: the replica itself.

@@ -1,4 +1,4 @@
-//! The clients are kept as before, with keepalive on HTTP/2 and on TCP, at both ends.
+//! Keeps the clients, with keepalive on HTTP/2 and on TCP at both ends.
 //!
 //! One process is both gRPC server and gRPC client: a replica that checks, round by round, whether its
 //! peers serve the configuration that it serves. Its discovery knows one peer here: the replica itself.

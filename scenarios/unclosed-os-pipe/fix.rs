@@ -1,4 +1,6 @@
-//! Every tool of a build gets a pipe of its own, and takes our only write end along.
+//! Gives every tool a pipe of its own, and takes no write end home.
+//!
+//! A build desk starts tools, and collects what they print through a pipe.
 //!
 //! Run it: `cargo run --bin unclosed-os-pipe-fix`
 //!

@@ -1,4 +1,6 @@
-//! A build collects what its tools print through one pipe, and keeps a write end for the deployer.
+//! Keeps a write end of every build's pipe, for the deployer's lines.
+//!
+//! A build desk starts tools, and collects what they print through a pipe.
 //!
 //! Run it: `cargo run --bin unclosed-os-pipe-leak`
 //!

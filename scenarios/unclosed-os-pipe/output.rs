@@ -1,4 +1,4 @@
-//! No pipe of our own and no collector: `output()` makes the pipe, reads it to the end and closes it.
+//! Calls `output()`, which makes the pipe, reads it to the end and closes it.
 //!
 //! Run it: `cargo run --bin unclosed-os-pipe-output`
 //!

@@ -1,4 +1,4 @@
-//! The tool takes our only write end along, and the build keeps the tool to show how it was called.
+//! Gives the write end to the tool, and keeps its `Command` for the status page.
 //!
 //! Run it: `cargo run --bin unclosed-os-pipe-wrong-command`
 //!

@@ -1,4 +1,4 @@
-//! A log that has not ended after a deadline counts as a hung tool, and the tool is killed.
+//! Keeps the write end; takes an endless log for a hung tool, and kills the tool.
 //!
 //! Run it: `cargo run --bin unclosed-os-pipe-wrong-kill`
 //!

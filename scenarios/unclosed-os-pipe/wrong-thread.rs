@@ -1,4 +1,4 @@
-//! The collector reads on a thread for blocking work instead of in a task.
+//! Keeps the write end, and reads the pipe on a blocking thread, not in a task.
 //!
 //! Run it: `cargo run --bin unclosed-os-pipe-wrong-thread`
 //!

@@ -1,4 +1,6 @@
-//! An import hands its rows to four workers and then ends the queue; a late row gets a queue of its own.
+//! Ends the queue when all rows are handed out; a late row gets a queue of its own.
+//!
+//! An import desk hands the rows of a file to four workers over that queue.
 //!
 //! Run it: `cargo run --bin unclosed-pipe-fix`
 //!

@@ -1,4 +1,4 @@
-//! The job keeps the queue open, and a worker that gets no row for half a second ends by itself.
+//! Keeps the sender; a worker that gets no row for half a second ends by itself.
 //!
 //! Run it: `cargo run --bin unclosed-pipe-idle`
 //!

@@ -1,4 +1,6 @@
-//! An import hands its rows to four workers, and its job keeps the queue open for late rows.
+//! Keeps a sender of every import's queue in its job, for rows that come late.
+//!
+//! An import desk hands the rows of a file to four workers over that queue.
 //!
 //! Run it: `cargo run --bin unclosed-pipe-leak`
 //!

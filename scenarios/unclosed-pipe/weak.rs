@@ -1,4 +1,4 @@
-//! The job keeps a weak sender: late rows join the queue while the import runs, and get a new one after.
+//! Keeps a weak sender: late rows get in during the import, and the queue can end.
 //!
 //! Run it: `cargo run --bin unclosed-pipe-weak`
 //!

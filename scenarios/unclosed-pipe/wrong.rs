@@ -1,4 +1,4 @@
-//! The import ends with a `None` that says "no more rows"; the job still keeps the queue open.
+//! Keeps the sender, and sends one last `None`, which says: no more rows.
 //!
 //! Run it: `cargo run --bin unclosed-pipe-wrong`
 //!

@@ -1,4 +1,4 @@
-//! A place for every sender: no send can wait, and what is sent stays in memory.
+//! Gives every sender a place: no send waits, and every offer stays in memory.
 //!
 //! Run it: `cargo run --bin unconsumed-send-capacity`
 //!

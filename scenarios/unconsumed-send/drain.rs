@@ -1,4 +1,4 @@
-//! A reader for the rest: one more task a search takes every late offer to page two.
+//! Starts one more task per search, which reads every late offer for page two.
 //!
 //! Run it: `cargo run --bin unconsumed-send-drain`
 //!

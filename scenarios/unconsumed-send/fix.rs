@@ -1,3 +1,5 @@
+//! Drops the receiver when the search has its answer; late offers are lost.
+//!
 //! A price search asks eight suppliers and returns the first good offer.
 //!
 //! Run it: `cargo run --bin unconsumed-send-fix`

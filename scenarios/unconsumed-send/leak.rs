@@ -1,3 +1,5 @@
+//! Keeps the receiver of every search in the session, where nobody reads it.
+//!
 //! A price search asks eight suppliers and returns the first good offer.
 //!
 //! Run it: `cargo run --bin unconsumed-send-leak`

@@ -1,4 +1,4 @@
-//! `send_timeout`: a supplier's task waits for a while, then gives its offer up.
+//! Sends with `send_timeout`: a supplier's task waits for a while, then gives up.
 //!
 //! Run it: `cargo run --bin unconsumed-send-send-timeout`
 //!

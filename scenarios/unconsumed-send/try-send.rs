@@ -1,4 +1,4 @@
-//! `try_send`: a supplier's task never waits, and an offer that finds no room is lost.
+//! Sends with `try_send`: nobody waits, and an offer that finds no room is lost.
 //!
 //! Run it: `cargo run --bin unconsumed-send-try-send`
 //!

@@ -1,4 +1,4 @@
-//! A bigger buffer: the same search with room for four offers.
+//! Keeps the receiver, with room for four offers instead of one.
 //!
 //! Run it: `cargo run --bin unconsumed-send-wrong`
 //!

@@ -9,9 +9,14 @@ use std::{
     time::Duration,
 };
 
+use anyhow::Context;
+use axum::{Router, routing::get};
 use serde_json::{Value, json};
 use tokio::{
+    io::AsyncWriteExt,
+    net::{TcpListener, TcpStream},
     runtime::Builder,
+    sync::{mpsc, oneshot},
     task::{JoinSet, spawn_blocking, yield_now},
     time::timeout,
 };
@@ -69,6 +74,11 @@ pub(crate) const CLAIMS: &[Claim] = &[
         "join-set-first-error",
         "a JoinSet that is dropped at the first error aborts the rest",
         || paused(join_set_first_error()),
+    ),
+    Claim::steady(
+        "handler-hung-up",
+        "a hang-up drops the handler's future, and not the task it spawned",
+        || paused(handler_hung_up()),
     ),
 ];
 
@@ -271,3 +281,35 @@ async fn one_of_ten(i: u32) -> anyhow::Result<()> {
     anyhow::ensure!(i > 0, "the first one fails");
     std::future::pending().await
 }
+
+// ANCHOR: handler-hung-up
+/// A handler of axum, on hyper, waits for a task that it spawned. Its
+/// client closes the connection.
+async fn handler_hung_up() -> anyhow::Result<Value> {
+    // The handler sends; this program receives, once.
+    let (started, mut starts) = mpsc::channel(1);
+    let handler = async move || {
+        let work = tokio::spawn(std::future::pending::<()>());
+        // Nothing is sent here: the handler's end drops it.
+        let (_in_handler, handler_end) = oneshot::channel::<()>();
+        let _ =
+            started.send((handler_end, work.abort_handle())).await;
+        let _ = work.await;
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let mut client =
+        TcpStream::connect(listener.local_addr()?).await?;
+    let app = Router::new().route("/", get(handler));
+    tokio::spawn(axum::serve(listener, app).into_future());
+    client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await?;
+    let (handler_end, work) =
+        starts.recv().await.context("no request came")?;
+    drop(client);
+    let dropped = handler_end.await.is_err();
+    settle().await;
+    Ok(json!({
+        "handler_dropped": dropped,
+        "tasks_left": usize::from(!work.is_finished()),
+    }))
+}
+// ANCHOR_END: handler-hung-up

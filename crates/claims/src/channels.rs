@@ -1,8 +1,10 @@
 //! Claims about channels: when a send ends, when a receive ends, and
 //! what is lost.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 
 use crate::{Claim, alive, paused, settle, word};
 
@@ -51,6 +53,11 @@ pub(crate) const CLAIMS: &[Claim] = &[
         "drain-before-end",
         "closing, then draining, then joining loses nothing",
         || paused(drain_before_end()),
+    ),
+    Claim::steady(
+        "last-word-for-each",
+        "a last message for each reader ends them all, and loses what comes after",
+        || paused(last_word_for_each()),
     ),
 ];
 
@@ -253,3 +260,34 @@ async fn drain_before_end() -> anyhow::Result<Value> {
 
 /// What one item takes, in paused time.
 const WORK: std::time::Duration = std::time::Duration::from_secs(1);
+
+// ANCHOR: last-word-for-each
+/// Four readers share a channel, and `None` ends the one that gets
+/// it. One row comes before the readers have ended, one after.
+async fn last_word_for_each() -> anyhow::Result<Value> {
+    let (tx, rx) = mpsc::channel::<Option<u8>>(8);
+    let rx = Arc::new(Mutex::new(rx));
+    let (stored, mut store) = mpsc::unbounded_channel();
+    for _ in 0..4 {
+        let (rx, stored) = (rx.clone(), stored.clone());
+        tokio::spawn(async move {
+            while let Some(Some(row)) = rx.lock().await.recv().await {
+                let _ = stored.send(row);
+            }
+        });
+    }
+    drop(rx);
+    for _ in 0..4 {
+        tx.send(None).await?;
+    }
+    let early = word(&tx.send(Some(1)).await);
+    settle().await;
+    let late = word(&tx.send(Some(2)).await);
+    Ok(json!({
+        "row_before_the_end": early,
+        "row_after_the_end": late,
+        "rows_stored": usize::from(store.try_recv().is_ok()),
+        "tasks_left": alive(),
+    }))
+}
+// ANCHOR_END: last-word-for-each

@@ -120,6 +120,22 @@ fn a_connection_ends_with_its_last_handle_and_not_before() {
 }
 
 #[test]
+fn a_hang_up_ends_the_handler_and_not_what_it_spawned() {
+    check(
+        "handler-hung-up",
+        json!({ "handler_dropped": true, "tasks_left": 1 }),
+    );
+}
+
+#[test]
+fn a_last_word_for_each_reader_ends_all_and_loses_the_rest() {
+    check(
+        "last-word-for-each",
+        json!({ "row_before_the_end": "Ok", "row_after_the_end": "Err", "rows_stored": 0, "tasks_left": 0 }),
+    );
+}
+
+#[test]
 fn a_panic_stays_in_its_task_and_its_signal_never_comes() {
     check("panicked-peer", json!({ "started": 4, "tasks_left": 3 }));
     check(

@@ -22,7 +22,7 @@ pub(super) fn sides(source: &Source, recording: &Recording) -> anyhow::Result<St
     let title = gauge_title(&recording.gauge);
     let mut head =
         vec!["Side".to_owned(), "What it is".to_owned(), format!("{title}, left per {unit}"), format!("{title}, peak")];
-    head.extend(own.iter().map(|name| format!("{}, left per {unit}", gauge_title(name))));
+    head.extend(own.iter().map(|name| format!("{} per {unit}", gauge_title(name))));
     let head: Vec<_> = head.iter().map(String::as_str).collect();
     let rows = ordered(recording)
         .into_iter()
