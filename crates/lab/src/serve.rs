@@ -103,7 +103,7 @@ async fn build(root: &Arc<Path>, turn: usize) -> anyhow::Result<PathBuf> {
     let root = root.clone();
     tokio::task::spawn_blocking(move || {
         let folder = root.join(format!("target/serve-{}", turn % 2));
-        book::build(&root, Some(&folder))
+        book::build(&root, Some(&folder), book::For::Lab)
     })
     .await?
 }
