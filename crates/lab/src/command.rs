@@ -227,7 +227,7 @@ fn progress(line: &str) {
 impl Book {
     /// Builds once.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let folder = book::build(&root::find()?, None)?;
+        let folder = book::build(&root::find()?, None, book::For::Readers)?;
         say!("the book is in {}", folder.display());
         Ok(ExitCode::SUCCESS)
     }

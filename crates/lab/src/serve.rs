@@ -108,7 +108,7 @@ impl Server {
 /// Builds into one of two folders in turn: the renderer empties its folder first, and no page shall see that.
 async fn build(root: &Arc<Path>, folder: &Path, turn: usize) -> anyhow::Result<PathBuf> {
     let (root, folder) = (root.clone(), folder.join((turn % 2).to_string()));
-    tokio::task::spawn_blocking(move || book::build(&root, Some(&folder))).await?
+    tokio::task::spawn_blocking(move || book::build(&root, Some(&folder), book::For::Lab)).await?
 }
 
 async fn rebuild_for_ever(root: &Arc<Path>, folder: &Path, site: &watch::Sender<PathBuf>) {
