@@ -267,12 +267,12 @@ const WORK: std::time::Duration = std::time::Duration::from_secs(1);
 async fn last_word_for_each() -> anyhow::Result<Value> {
     let (tx, rx) = mpsc::channel::<Option<u8>>(8);
     let rx = Arc::new(Mutex::new(rx));
-    let (stored, mut store) = mpsc::unbounded_channel();
+    let (stored, mut store) = mpsc::channel(2);
     for _ in 0..4 {
         let (rx, stored) = (rx.clone(), stored.clone());
         tokio::spawn(async move {
             while let Some(Some(row)) = rx.lock().await.recv().await {
-                let _ = stored.send(row);
+                let _ = stored.send(row).await;
             }
         });
     }
