@@ -216,11 +216,11 @@ async fn close_twice() -> anyhow::Result<Value> {
 /// Eight items are sent; the consumer is aborted after three.
 async fn abort_before_drain() -> anyhow::Result<Value> {
     let (tx, mut rx) = mpsc::channel(8);
-    let (done, mut read) = mpsc::unbounded_channel();
+    let (done, mut read) = mpsc::channel(8);
     let consumer = tokio::spawn(async move {
         while let Some(item) = rx.recv().await {
             tokio::time::sleep(WORK).await;
-            let _ = done.send(item);
+            let _ = done.send(item).await;
         }
     });
     for i in 0..8 {
@@ -267,12 +267,12 @@ const WORK: std::time::Duration = std::time::Duration::from_secs(1);
 async fn last_word_for_each() -> anyhow::Result<Value> {
     let (tx, rx) = mpsc::channel::<Option<u8>>(8);
     let rx = Arc::new(Mutex::new(rx));
-    let (stored, mut store) = mpsc::unbounded_channel();
+    let (stored, mut store) = mpsc::channel(2);
     for _ in 0..4 {
         let (rx, stored) = (rx.clone(), stored.clone());
         tokio::spawn(async move {
             while let Some(Some(row)) = rx.lock().await.recv().await {
-                let _ = stored.send(row);
+                let _ = stored.send(row).await;
             }
         });
     }

@@ -30,22 +30,35 @@ use tracing_subscriber::{Layer, layer, prelude::*};
 
 use self::source::Source;
 
+/// What a book is built for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum For {
+    /// Any host, or none. What is published must be true: a recording that is older than its scenario fails the build.
+    Readers,
+    /// The lab's own server. Its pages say so, and then ask it for live runs; pages elsewhere make no request at all. A
+    /// recording that is older than its scenario is a line on the terminal: whoever edits one wants to see the page.
+    Lab,
+}
+
+/// Tells the page's script that the lab serves it.
+const SERVED: &str = "\n\n<div class=\"wb-served\" hidden></div>\n";
+
 /// Builds the book whose `book.toml` is in `root`, into `dest` or where `book.toml` says, and returns the folder with
 /// `index.html`.
 ///
 /// # Errors
 ///
 /// When mdBook fails or logs a warning, or a directive or an include cannot be filled in.
-pub fn build(root: &Path, dest: Option<&Path>) -> anyhow::Result<PathBuf> {
+pub fn build(root: &Path, dest: Option<&Path>, whom: For) -> anyhow::Result<PathBuf> {
     let problems = Problems::default();
     let subscriber = tracing_subscriber::registry().with(problems.clone());
-    let built = tracing::subscriber::with_default(subscriber, || render(root, dest))?;
+    let built = tracing::subscriber::with_default(subscriber, || render(root, dest, whom))?;
     let problems = problems.0.lock().expect("no thread panics while it holds this lock");
     ensure!(problems.is_empty(), "the book has {} problem(s):\n{}", problems.len(), problems.join("\n"));
     Ok(built)
 }
 
-fn render(root: &Path, dest: Option<&Path>) -> anyhow::Result<PathBuf> {
+fn render(root: &Path, dest: Option<&Path>, whom: For) -> anyhow::Result<PathBuf> {
     let mut book = MDBook::load(root).context("cannot load the book")?;
     if let Some(dest) = dest {
         book.config.build.build_dir = std::path::absolute(dest)?;
@@ -54,7 +67,7 @@ fn render(root: &Path, dest: Option<&Path>) -> anyhow::Result<PathBuf> {
     // The renderer empties its folder first. mdBook's default for it is where the sources of this book are.
     ensure!(!src.starts_with(&out), "build-dir {} would delete the sources in {}", out.display(), src.display());
     // The same name as in `book.toml`: takes the place of the external command.
-    book.with_preprocessor(Lab);
+    book.with_preprocessor(Lab { whom });
     book.build().map_err(|error| error.context("cannot build the book"))?;
     Ok(book.build_dir_for("html"))
 }
@@ -69,7 +82,7 @@ pub fn preprocess<A: AsRef<str>>(args: &[A]) -> anyhow::Result<ExitCode> {
     let args: Vec<_> = args.iter().map(AsRef::as_ref).collect();
     match args.as_slice() {
         [] => preprocess_stream(std::io::stdin().lock(), std::io::stdout().lock()).map(|()| ExitCode::SUCCESS),
-        ["supports", renderer] if Lab.supports_renderer(renderer)? => Ok(ExitCode::SUCCESS),
+        ["supports", renderer] if LAB.supports_renderer(renderer)? => Ok(ExitCode::SUCCESS),
         ["supports", _] => Ok(ExitCode::FAILURE),
         other => bail!("mdBook calls `preprocess` or `preprocess supports RENDERER`, not `{}`", other.join(" ")),
     }
@@ -82,13 +95,18 @@ pub fn preprocess<A: AsRef<str>>(args: &[A]) -> anyhow::Result<ExitCode> {
 /// When the input is not mdBook's, or the book cannot be filled in.
 pub fn preprocess_stream(input: impl Read, output: impl Write) -> anyhow::Result<()> {
     let (ctx, book) = mdbook_preprocessor::parse_input(input)?;
-    let book = Lab.run(&ctx, book)?;
+    let book = LAB.run(&ctx, book)?;
     serde_json::to_writer(output, &book).context("cannot write the book to mdBook")
 }
 
 /// The preprocessor `lab`.
 #[derive(Clone, Copy, Debug)]
-pub struct Lab;
+struct Lab {
+    whom: For,
+}
+
+/// As mdBook calls it.
+const LAB: Lab = Lab { whom: For::Readers };
 
 impl Preprocessor for Lab {
     fn name(&self) -> &str {
@@ -100,11 +118,14 @@ impl Preprocessor for Lab {
     }
 
     fn run(&self, ctx: &PreprocessorContext, mut book: Book) -> anyhow::Result<Book> {
-        let source = Source::new(&ctx.root, &ctx.config.book.src);
+        let source = Source::new(&ctx.root, &ctx.config.book.src, self.whom);
         let mut problems = Vec::new();
         book.for_each_mut(|item| {
             if let BookItem::Chapter(chapter) = item {
                 problems.extend(fill_in(&source, chapter));
+                if self.whom == For::Lab {
+                    chapter.content += SERVED;
+                }
             }
         });
         // All at once: a writer mends several at a time.

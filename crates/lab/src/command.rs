@@ -227,7 +227,7 @@ fn progress(line: &str) {
 impl Book {
     /// Builds once.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let folder = book::build(&root::find()?, None)?;
+        let folder = book::build(&root::find()?, None, book::For::Readers)?;
         say!("the book is in {}", folder.display());
         Ok(ExitCode::SUCCESS)
     }
@@ -264,17 +264,29 @@ impl Screen {
     }
 }
 
-/// Opens the reader's browser where there is a desktop to open it on.
+/// Opens the reader's browser where there is a desktop to open it on. The crates that do this bring half of Unicode along,
+/// and a newcomer waits for every crate.
 fn open_browser(url: &str) {
     let has_desktop = !cfg!(target_os = "linux")
         || ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| std::env::var_os(name).is_some());
-    if std::io::stdout().is_terminal() && has_desktop && opener::open(url).is_err() {
+    if !std::io::stdout().is_terminal() || !has_desktop {
+        return;
+    }
+    let opener: &[&str] = match std::env::consts::OS {
+        "macos" => &["open"],
+        "windows" => &["cmd", "/c", "start"],
+        _ => &["xdg-open"],
+    };
+    let mut command = std::process::Command::new(opener[0]);
+    command.args(&opener[1..]).arg(url).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+    // The reader ends it, not the lab.
+    if command.spawn().is_err() {
         say!("no browser opened: open the address yourself");
     }
 }
 
 fn print_json(event: &Event) {
-    let _ = writeln!(std::io::stdout(), "{}", serde_json::to_string(event).unwrap_or_default());
+    say!("{}", serde_json::to_string(event).unwrap_or_default());
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

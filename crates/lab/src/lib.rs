@@ -11,6 +11,7 @@ pub mod command;
 pub mod doctor;
 mod guard;
 pub mod pair;
+pub mod picture;
 pub mod plot;
 pub mod record;
 pub mod recording;

@@ -76,8 +76,10 @@ pub struct SideVerdict {
     pub console_tasks: u64,
     /// Events the console lost.
     pub dropped_events: u64,
-    /// The line that spawned most of the survivors.
+    /// The line that spawned the largest group of survivors.
     pub spawned_at: Option<String>,
+    /// How many are in that group.
+    pub spawned_there: u64,
     /// What they wait on; none where the console cannot see it.
     pub waits_on: Option<String>,
 }
@@ -155,6 +157,7 @@ fn judge_side(scenario: &Scenario, run: &Run) -> SideVerdict {
         console_tasks: run.console.tasks,
         dropped_events: run.console.dropped_events,
         spawned_at: top.map(|group| group.spawned_at.clone()),
+        spawned_there: top.map_or(0, |group| group.count),
         waits_on: top.and_then(|group| group.waits_on.clone()),
         verdict,
     }

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     pair::{self, Event},
+    picture,
     scenario::Scenario,
     series::{Recording, Run},
     verdict,
@@ -50,7 +51,7 @@ pub fn load(root: &Path, name: &str) -> anyhow::Result<Recording> {
         .with_context(|| format!("the recording of {name} cannot be read: run `cargo lab record {name}`"))
 }
 
-/// Checks that the record of `scenario` was made with its present sources and versions, and has all its sides.
+/// Checks that the record of `scenario` is current, and has all its sides.
 ///
 /// # Errors
 /// Says what changed and which command renews the record.
@@ -62,10 +63,18 @@ pub fn check_fresh(root: &Path, scenario: &Scenario) -> anyhow::Result<()> {
     let mut sides = scenario.sides.clone();
     sides.sort();
     ensure!(recorded == sides, "the recording of {name} has other sides than the scenario: {renew}");
-    ensure!(
-        recording.source_hash == source_hash(&scenario.dir)?,
-        "the recording of {name} is older than its sources: {renew}"
-    );
+    check_current(root, &recording)
+}
+
+/// Checks that a record was made with the sources and versions of today.
+///
+/// # Errors
+/// Says what changed and which command renews the record.
+pub fn check_current(root: &Path, recording: &Recording) -> anyhow::Result<()> {
+    let name = &recording.scenario;
+    let renew = format!("run `cargo lab record {name}`");
+    let hash = source_hash(&root.join("scenarios").join(name))?;
+    ensure!(recording.source_hash == hash, "the recording of {name} is older than its sources: {renew}");
     for (krate, locked) in locked_versions(root)? {
         let with = recording.versions.get(&krate).map_or("none", String::as_str);
         ensure!(with == locked, "the recording of {name} was made with {krate} {with}, locked is {locked}: {renew}");
@@ -109,16 +118,20 @@ pub async fn make(root: &Path, scenario: &Scenario, on: &(dyn Fn(Event) + Sync))
     })
 }
 
-/// Writes a record; a reader never sees half of it.
+/// Writes a record, and its chart as a picture beside it; a reader never sees half of either.
 ///
 /// # Errors
 /// When the folder cannot be written.
 pub fn save(root: &Path, recording: &Recording) -> anyhow::Result<()> {
     let path = path(root, &recording.scenario);
-    let unfinished = path.with_extension("json.part");
-    fs::write(&unfinished, serde_json::to_string(recording)? + "\n")
-        .and_then(|()| fs::rename(&unfinished, &path))
-        .with_context(|| format!("cannot write {}", path.display()))
+    write_whole(&path.with_extension("svg"), &picture::divergence(recording)?)?;
+    write_whole(&path, &(serde_json::to_string(recording)? + "\n"))
+}
+
+fn write_whole(path: &Path, text: &str) -> anyhow::Result<()> {
+    let unfinished = path.with_extension("part");
+    let written = fs::write(&unfinished, text).and_then(|()| fs::rename(&unfinished, path));
+    written.with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// A hash over the names and contents of a scenario's sources and manifest, in the order of their names.

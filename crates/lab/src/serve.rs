@@ -20,6 +20,7 @@ use axum::{
 use futures_util::{FutureExt, Stream, StreamExt, stream};
 use serde::Deserialize;
 use serde_json::json;
+use tempfile::TempDir;
 use tokio::{
     net::TcpListener,
     sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
@@ -56,6 +57,8 @@ pub struct Server {
     listener: TcpListener,
     root: Arc<Path>,
     site: watch::Sender<PathBuf>,
+    /// Removed with the server. Another server of the same workbook has its own.
+    folder: TempDir,
 }
 
 impl Server {
@@ -69,8 +72,12 @@ impl Server {
             format!("cannot listen on {addr}: end the program that holds the port, or pass `--port 0` for any free one")
         })?;
         let root: Arc<Path> = root.into();
-        let site = watch::Sender::new(build(&root, 0).await?);
-        Ok(Self { listener, root, site })
+        let target = root.join("target");
+        std::fs::create_dir_all(&target).context("cannot write into target/")?;
+        let folder =
+            tempfile::Builder::new().prefix("serve-").tempdir_in(target).context("cannot write into target/")?;
+        let site = watch::Sender::new(build(&root, folder.path(), 0).await?);
+        Ok(Self { listener, root, site, folder })
     }
 
     /// The address of the first page.
@@ -93,29 +100,25 @@ impl Server {
             .with_state(app);
         tokio::select! {
             result = axum::serve(self.listener, router) => result.context("the server failed"),
-            () = rebuild_for_ever(&self.root, &self.site) => Ok(()),
+            () = rebuild_for_ever(&self.root, self.folder.path(), &self.site) => Ok(()),
         }
     }
 }
 
 /// Builds into one of two folders in turn: the renderer empties its folder first, and no page shall see that.
-async fn build(root: &Arc<Path>, turn: usize) -> anyhow::Result<PathBuf> {
-    let root = root.clone();
-    tokio::task::spawn_blocking(move || {
-        let folder = root.join(format!("target/serve-{}", turn % 2));
-        book::build(&root, Some(&folder))
-    })
-    .await?
+async fn build(root: &Arc<Path>, folder: &Path, turn: usize) -> anyhow::Result<PathBuf> {
+    let (root, folder) = (root.clone(), folder.join((turn % 2).to_string()));
+    tokio::task::spawn_blocking(move || book::build(&root, Some(&folder), book::For::Lab)).await?
 }
 
-async fn rebuild_for_ever(root: &Arc<Path>, site: &watch::Sender<PathBuf>) {
+async fn rebuild_for_ever(root: &Arc<Path>, folder: &Path, site: &watch::Sender<PathBuf>) {
     let mut seen = stamp(root);
     for turn in 1.. {
         while stamp(root) == seen {
             tokio::time::sleep(WATCH_INTERVAL).await;
         }
         seen = stamp(root);
-        match build(root, turn).await {
+        match build(root, folder, turn).await {
             Ok(folder) => drop(site.send_replace(folder)),
             Err(error) => eprintln!("the book does not build; the last good one is served:\n{error:#}"),
         }

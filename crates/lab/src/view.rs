@@ -201,7 +201,7 @@ impl<'a> View<'a> {
             )?;
             let survivors = verdict.program_tasks;
             if let Some(place) = verdict.spawned_at.as_ref().filter(|_| survivors > 0) {
-                writeln!(out, "    most of the {survivors} tasks left were spawned at {place}")?;
+                writeln!(out, "    {} of the {survivors} tasks left were spawned at {place}", verdict.spawned_there)?;
                 writeln!(out, "    they wait on: {}", waits(verdict.waits_on.as_deref()))?;
             }
             writeln!(
@@ -216,8 +216,7 @@ impl<'a> View<'a> {
 
 /// What to say of a wait.
 pub fn waits(waits_on: Option<&str>) -> &str {
-    waits_on
-        .unwrap_or("the console cannot see this wait (it sees locks, semaphores, bounded sends, oneshots, intervals)")
+    waits_on.unwrap_or("nothing the console can see (it sees locks, bounded sends, oneshots, intervals)")
 }
 
 fn phase(phase: Phase) -> &'static str {

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use lab::book;
+use lab::book::{self, For};
 use tempfile::TempDir;
 
 fn repository() -> PathBuf {
@@ -48,7 +48,7 @@ impl SmallBook {
 
     /// The error of a build that must fail.
     fn error(&self) -> String {
-        match book::build(self.root(), None) {
+        match book::build(self.root(), None, For::Readers) {
             Ok(_) => panic!("the book was built"),
             Err(error) => format!("{error:#}"),
         }
@@ -131,9 +131,39 @@ fn a_broken_recording_fails_with_the_command_that_renews_it() {
 }
 
 #[test]
+fn a_recording_that_is_older_than_its_scenario_fails_and_only_warns_where_somebody_writes() {
+    let stale = [
+        (
+            "scenarios/unconsumed-send/leak.rs",
+            "channel::<Offer>(1)",
+            "channel::<Offer>(2)",
+            "is older than its sources",
+        ),
+        ("Cargo.lock", "1.54.1", "1.54.2", "was made with tokio 1.54.1, locked is 1.54.2"),
+    ];
+    for (file, from, to, reason) in stale {
+        let book = SmallBook::new().replace(file, from, to);
+        let error = book.error();
+        assert!(error.contains(reason) && error.contains("run `cargo lab record unconsumed-send`"), "{error}");
+        book::build(book.root(), None, For::Lab).unwrap();
+    }
+}
+
+#[test]
+fn only_a_page_that_the_lab_serves_looks_for_the_lab() {
+    let book = SmallBook::new();
+    for (whom, served) in [(For::Readers, false), (For::Lab, true)] {
+        let out = book::build(book.root(), None, whom).unwrap();
+        for page in ["index.html", "unconsumed-send.html"] {
+            assert_eq!(fs::read_to_string(out.join(page)).unwrap().contains("wb-served"), served, "{page}, {whom:?}");
+        }
+    }
+}
+
+#[test]
 fn the_small_book_is_complete() {
     let book = SmallBook::new();
-    let out = book::build(book.root(), None).unwrap();
+    let out = book::build(book.root(), None, For::Readers).unwrap();
     assert_eq!(out, book.root().join("target/book"));
     assert_eq!(site::problems(&out), [] as [&str; 0]);
     let page = fs::read_to_string(out.join("unconsumed-send.html")).unwrap();
@@ -147,9 +177,16 @@ fn the_small_book_is_complete() {
 }
 
 #[test]
+fn the_book_itself_builds_without_a_warning_and_every_link_of_it_leads_somewhere() {
+    let elsewhere = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let out = book::build(&repository(), Some(elsewhere.path()), For::Readers).unwrap();
+    assert_eq!(site::problems(&out), [] as [&str; 0]);
+}
+
+#[test]
 fn a_book_is_built_where_the_caller_says() {
     let (book, elsewhere) = (SmallBook::new(), TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap());
-    let out = book::build(book.root(), Some(&elsewhere.path().join("site"))).unwrap();
+    let out = book::build(book.root(), Some(&elsewhere.path().join("site")), For::Readers).unwrap();
     assert!(out.starts_with(elsewhere.path()) && out.join("index.html").is_file());
     assert!(!book.root().join("target").exists());
 }

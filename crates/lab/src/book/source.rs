@@ -10,19 +10,21 @@ use std::{
 
 use anyhow::{Context, bail, ensure};
 
-use crate::series::Recording;
+use super::For;
+use crate::{recording, series::Recording};
 
 pub(super) struct Source {
     root: PathBuf,
     /// Where the chapters are.
     pub(super) book_src: PathBuf,
+    whom: For,
     /// Recordings that were read; a chapter asks for the same one many times.
     recordings: RefCell<BTreeMap<String, Rc<Recording>>>,
 }
 
 impl Source {
-    pub(super) fn new(root: &Path, src: &Path) -> Self {
-        Self { root: root.to_owned(), book_src: root.join(src), recordings: RefCell::default() }
+    pub(super) fn new(root: &Path, src: &Path, whom: For) -> Self {
+        Self { root: root.to_owned(), book_src: root.join(src), whom, recordings: RefCell::default() }
     }
 
     pub(super) fn recording(&self, scenario: &str) -> anyhow::Result<Rc<Recording>> {
@@ -36,7 +38,13 @@ impl Source {
 
     fn read_recording(&self, scenario: &str) -> anyhow::Result<Recording> {
         self.ensure_known(scenario)?;
-        crate::recording::load(&self.root, scenario)
+        let recording = recording::load(&self.root, scenario)?;
+        match (recording::check_current(&self.root, &recording), self.whom) {
+            (Ok(()), _) => {}
+            (Err(error), For::Readers) => return Err(error),
+            (Err(error), For::Lab) => eprintln!("warning: {error:#}"),
+        }
+        Ok(recording)
     }
 
     /// One field of what a claim saw, in words. The claims' programs write the file themselves.
@@ -115,7 +123,7 @@ pub(super) fn marker(line: &str) -> Option<&str> {
 impl Source {
     /// The tests' own little book.
     pub(super) fn fixture() -> Self {
-        Self::new(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixture"), Path::new("book/src"))
+        Self::new(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixture"), Path::new("book/src"), For::Readers)
     }
 }
 

@@ -1,0 +1,8 @@
+//! The lab as its reader meets it: a command that ends as it should, whatever happens around it.
+
+mod common;
+mod doctor;
+#[cfg(target_os = "linux")]
+mod faults;
+#[cfg(target_os = "linux")]
+mod serve;
