@@ -66,10 +66,18 @@ impl Console {
     pub(crate) async fn serve(self, attached: CancellationToken) -> anyhow::Result<()> {
         let parts = self.server.into_parts();
         // A thread of its own: while events come faster than it reads, the aggregator never pauses, and nothing beside it runs.
+        let (up, is_up) = std::sync::mpsc::sync_channel(1);
         std::thread::Builder::new()
             .name("console".into())
-            .spawn(move || unwatched(tokio::task::unconstrained(parts.aggregator.run())))
+            .spawn(move || {
+                unwatched(async {
+                    let _ = up.send(());
+                    tokio::task::unconstrained(parts.aggregator.run()).await;
+                });
+            })
             .context("cannot start a thread")?;
+        // The thread's runtime opens descriptors: nobody may count before they are there.
+        is_up.recv().context("the console's thread ended")?;
         let incoming = TcpIncoming::from(tokio::net::TcpListener::from_std(self.listener)?);
         tonic::transport::Server::builder()
             .add_service(parts.instrument_server)
