@@ -147,8 +147,10 @@ impl Backstage {
     }
 
     fn gauges(&self) -> Gauges {
+        // Held while reading: two readers of /proc/self/fd would count each other's open directory.
+        let own = lock(&self.own);
         let mut gauges = gauges::read(&self.runtime.metrics());
-        gauges.extend(lock(&self.own).iter().map(|(name, read)| ((*name).to_owned(), read())));
+        gauges.extend(own.iter().map(|(name, read)| ((*name).to_owned(), read())));
         gauges
     }
 
