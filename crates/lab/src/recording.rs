@@ -98,7 +98,8 @@ pub async fn make(root: &Path, scenario: &Scenario, on: &(dyn Fn(Event) + Sync))
         }
     }
     let mut versions = locked_versions(root)?;
-    versions.insert("rustc".into(), tool(&["rustc", "--version"])?);
+    let rustc = tool(&["rustc", "--version"])?;
+    versions.insert("rustc".into(), rustc.split_whitespace().nth(1).unwrap_or("unknown").to_owned());
     Ok(Recording {
         scenario: scenario.name.clone(),
         recorded: tool(&["date", "+%Y-%m-%d"])?,

@@ -144,14 +144,14 @@ mod tests {
     use super::unknown;
 
     fn check(name: &str, expected: &str) {
-        let names = ["missing-cancel", "unclosed-client", "unclosed-pipe"].map(str::to_owned);
+        let names = ["late-letter", "open-door", "open-drawer"].map(str::to_owned);
         assert!(unknown(name, &names).ends_with(expected), "{}", unknown(name, &names));
     }
 
     #[test]
     fn an_unknown_name_gets_the_nearest_one_or_the_list() {
-        check("unclosed-clinet", "did you mean `unclosed-client`?");
-        check("unclosed", "did you mean `unclosed-client` or `unclosed-pipe`?");
-        check("zebra", "there are missing-cancel, unclosed-client, unclosed-pipe");
+        check("late-lettre", "did you mean `late-letter`?");
+        check("open", "did you mean `open-door` or `open-drawer`?");
+        check("zebra", "there are late-letter, open-door, open-drawer");
     }
 }

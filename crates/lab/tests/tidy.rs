@@ -203,7 +203,7 @@ fn every_command_in_the_pages_exists() {
     let names: BTreeSet<_> = all.iter().map(|one| one.name.clone()).collect();
     let others = ["lab", "claims", "claims-console"];
     let mut problems = Vec::new();
-    for file in tracked().iter().filter(|file| file.ends_with(".md")) {
+    for file in tracked().iter().filter(|file| file.ends_with(".md") && !file.contains("/template/")) {
         let text = read(file);
         let word_after = |command: &'static str| {
             let is_name = |c: char| c.is_ascii_lowercase() || c == '-';
