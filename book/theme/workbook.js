@@ -2,7 +2,7 @@
 // Without it every page is complete: drawings, diffs and folded answers need no script.
 'use strict';
 (() => {
-  const PLOT_HEIGHT = 270;
+  const PLOT_HEIGHT = 280;
   const DASHES = { leak: undefined, fix: [8, 5], wrong: [2, 5], alt: [12, 4, 2, 4] };
   const stillPlease = matchMedia('(prefers-reduced-motion: reduce)');
 
@@ -68,7 +68,7 @@
         spanGaps: true, points: { show: false }, value: (_, value) => grouped(value),
       });
       return {
-        width: this.host.clientWidth, height: PLOT_HEIGHT, padding: [16, 96, 0, 0],
+        width: this.host.clientWidth, height: PLOT_HEIGHT, padding: [22, 96, 0, 0],
         scales: {
           x: { time: false, range: (_, low, high) => [0, Math.max(high ?? 0, this.expected.x)] },
           y: { range: (_, low, high) => [0, 1.06 * Math.max(high ?? 0, this.expected.y)] },
@@ -79,20 +79,38 @@
         ],
         series: [{ label: 'time', value: (_, s) => (s == null ? '–' : `${s.toFixed(2)} s`) }, ...run.sides.map(line)],
         cursor: { drag: { x: false, y: false } },
-        hooks: { drawClear: [plot => this.shadeLoad(plot)], draw: [plot => this.labelEnds(plot)] },
+        hooks: { drawClear: [plot => this.shadeLoad(plot)], draw: [plot => this.namePhases(plot), plot => this.labelEnds(plot)] },
       };
+    }
+
+    /** Where the load ends, on the canvas. */
+    loadEnd(plot) {
+      const ends = this.run.sides.map(side => side.quiet ?? side.ms.at(-1) ?? 0);
+      return Math.min(plot.valToPos(Math.max(...ends) / 1000, 'x', true), plot.bbox.left + plot.bbox.width);
     }
 
     /** The time under load, behind everything. */
     shadeLoad(plot) {
-      const ends = this.run.sides.map(side => side.quiet ?? side.ms.at(-1) ?? 0);
       const { left, top, height } = plot.bbox;
-      const right = Math.min(plot.valToPos(Math.max(...ends) / 1000, 'x', true), left + plot.bbox.width);
+      const right = this.loadEnd(plot);
       plot.ctx.save();
       plot.ctx.globalAlpha = 0.055;
       plot.ctx.fillStyle = css('--fg');
       plot.ctx.fillRect(left, top, Math.max(0, right - left), height);
       plot.ctx.restore();
+    }
+
+    /** "load" and "quiet" above their times, as in the drawing. */
+    namePhases(plot) {
+      const { ctx, bbox: { left, top, width } } = plot;
+      const end = this.loadEnd(plot);
+      ctx.save();
+      ctx.font = `italic ${12 * devicePixelRatio}px ${css('--wb-sans')}`;
+      Object.assign(ctx, { textBaseline: 'bottom', textAlign: 'center', fillStyle: css('--fg') });
+      for (const [name, from, to] of [['load', left, end], ['quiet', end, left + width]]) {
+        if (to - from > 36 * devicePixelRatio) ctx.fillText(name, (from + to) / 2, top - 4 * devicePixelRatio);
+      }
+      ctx.restore();
     }
 
     /** The side's name and last value at the end of its line: the legend alone says nothing without colour. */
@@ -109,7 +127,8 @@
       ctx.save();
       ctx.font = `700 ${13 * devicePixelRatio}px ${css('--wb-sans')}`;
       Object.assign(ctx, { textBaseline: 'middle', textAlign: 'left' });
-      let below = Infinity;
+      // Not on the axis, and not on each other.
+      let below = plot.bbox.top + plot.bbox.height + 6 * devicePixelRatio;
       for (const end of ends) {
         below = Math.min(end.y, below - 16 * devicePixelRatio);
         // A rim, so that the grid does not run through the words.
@@ -337,15 +356,21 @@
 // Mends of mdBook 0.5.4.
 (() => {
   // The keyboard cannot reach the sidebar's switch, the label of a hidden checkbox: make it a button.
-  const toggle = document.getElementById('mdbook-sidebar-toggle');
-  if (toggle) {
-    toggle.setAttribute('role', 'button');
-    toggle.tabIndex = 0;
-    toggle.addEventListener('keydown', event => {
-      if (event.key !== 'Enter' && event.key !== ' ') return;
-      event.preventDefault();
-      toggle.click();
+  const label = document.getElementById('mdbook-sidebar-toggle');
+  const box = document.getElementById('mdbook-sidebar-toggle-anchor');
+  if (label && box) {
+    const toggle = document.createElement('button');
+    for (const { name, value } of label.attributes) if (name !== 'for') toggle.setAttribute(name, value);
+    const tell = () => toggle.setAttribute('aria-expanded', box.checked);
+    toggle.type = 'button';
+    toggle.append(...label.childNodes);
+    toggle.addEventListener('click', () => {
+      label.click(); // mdBook listens there, and brings the sidebar back.
+      box.click();
     });
+    box.addEventListener('change', tell);
+    tell();
+    label.replaceWith(toggle);
   }
   document.getElementById('mdbook-menu-bar')?.setAttribute('role', 'banner');
 

@@ -197,10 +197,13 @@ fn events(
 }
 
 /// Tells the page when the book was rebuilt.
-async fn reload(State(app): State<App>) -> impl IntoResponse {
+async fn reload(State(mut app): State<App>) -> impl IntoResponse {
+    // What was built before this page came is what it shows.
+    app.site.mark_unchanged();
     let changes = stream::unfold(app.site, |mut site| async move {
         site.changed().await.ok()?;
-        Some((Ok::<_, std::convert::Infallible>(sse::Event::default().event("reload").data("")), site))
+        // Without data a browser does not tell the page of an event.
+        Some((Ok::<_, std::convert::Infallible>(sse::Event::default().event("reload").data("now")), site))
     });
     Sse::new(changes).keep_alive(sse::KeepAlive::default())
 }

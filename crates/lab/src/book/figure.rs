@@ -28,7 +28,9 @@ pub(super) fn chart(recording: &Recording, sides: &[&str]) -> anyhow::Result<Str
 }
 
 fn provenance(recording: &Recording) -> String {
-    let version = |name: &str| recording.versions.get(name).map(|version| format!(", {name} {version}"));
+    // `rustc 1.95.0 (59807616e 2026-04-14)` and `1.95.0` are both recorded.
+    let number = |version: &str| version.split(' ').find(|word| word.starts_with(char::is_numeric)).map(str::to_owned);
+    let version = |name: &str| Some(format!(", {name} {}", number(recording.versions.get(name)?)?));
     let versions: String = ["tokio", "rustc"].into_iter().filter_map(version).collect();
     format!("Recorded on {} ({}{versions}).", recording.recorded, recording.machine)
 }

@@ -27,19 +27,21 @@ pub(super) fn prose(raw: &str) -> String {
     parts.iter().enumerate().map(code).collect()
 }
 
-/// A table that scrolls inside itself on a narrow screen. Cells are HTML; the first of each row is its header.
+/// A table that scrolls inside itself on a narrow screen. Cells are HTML; the first of each row is its header. Each cell
+/// knows its column's title, so that a phone can set the cells of a row one below the other.
 pub(super) fn table(class: &str, caption: &str, head: &[&str], rows: &[Vec<String>]) -> String {
+    let rows: String = rows.iter().map(|cells| row(head, cells)).collect();
     let head: String = head.iter().map(|cell| format!("<th scope=\"col\">{cell}</th>")).collect();
-    let rows: String = rows.iter().map(|cells| row(cells)).collect();
     format!(
         "<div class=\"table-wrapper wb-table {class}\"><table><caption>{caption}</caption>\
          <thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 }
 
-fn row(cells: &[String]) -> String {
+fn row(head: &[&str], cells: &[String]) -> String {
     let [first, rest @ ..] = cells else { return String::new() };
-    let rest: String = rest.iter().map(|cell| format!("<td>{cell}</td>")).collect();
+    let rest: String =
+        head[1..].iter().zip(rest).map(|(title, cell)| format!("<td data-label=\"{title}\">{cell}</td>")).collect();
     format!("<tr><th scope=\"row\">{first}</th>{rest}</tr>")
 }
 

@@ -200,8 +200,13 @@ mod tests {
     #[test]
     fn what_is_left_is_set_apart_and_what_returned_is_not() {
         let table = gauges(&recording()).unwrap();
-        assert!(table.contains("<td>0 → 1,200</td><td><strong>6</strong></td><td>0 → 0</td><td>0</td>"), "{table}");
-        assert!(table.contains("memory, MiB</th><td>10 → 62</td><td>0.26</td>"), "{table}");
+        assert!(
+            table.contains(
+                ">0 → 1,200</td><td data-label=\"left per search\"><strong>6</strong></td><td data-label=\"Fix\">0 → 0<"
+            ),
+            "{table}"
+        );
+        assert!(table.contains("memory, MiB</th><td data-label=\"Leak\">10 → 62</td>"), "{table}");
     }
 
     #[test]
