@@ -109,7 +109,7 @@ test('a third run at once is refused in words, and can be tried again', async ()
   await Promise.all(pages.slice(0, 2).map(page => page.close()));
   await until('the programs are gone', GONE_LIMIT, () => lab.programs(scenario).length === 0);
   await button(third, 'Run again').click();
-  await caption(third).getByText('A live run').waitFor();
+  await caption(third).getByText('A live run').waitFor({ timeout: BUILD_LIMIT });
   await third.close();
   await until('the programs are gone', GONE_LIMIT, () => lab.programs(scenario).length === 0);
 });
