@@ -111,3 +111,50 @@ impl Verdict {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::series::Recording;
+
+    /// A side of the stored recording, changed by `spoil`, and what is said of it.
+    fn check(side: &str, spoil: impl FnOnce(&mut Run), expected: &str) {
+        let stored = include_str!("../tests/fixture/book/recordings/unconsumed-send.json");
+        let mut recording: Recording = serde_json::from_str(stored).unwrap();
+        let mut run = recording.sides.remove(side).unwrap();
+        spoil(&mut run);
+        let verdict = judge(&run, "tasks");
+        let said = verdict.text("search");
+        assert!(said.starts_with(expected), "{said}");
+        assert_eq!(verdict.as_stated(), !expected.starts_with("cannot") && !expected.starts_with("not what"));
+    }
+
+    #[test]
+    fn without_a_trusted_count_there_is_no_verdict() {
+        check("leak", |run| run.console.dropped_events = 3, "cannot tell: the console lost 3 events");
+        check("leak", |run| run.console.tasks -= 1, "cannot tell: the console counts");
+        check("fix", |run| run.console.tasks += 1, "cannot tell: the console counts");
+        check("leak", |run| run.report.interrupted = true, "cannot tell: stopped after");
+        check("fix", |run| run.report.settled = false, "cannot tell: the counts had not come to rest");
+    }
+
+    #[test]
+    fn a_side_that_does_something_else_is_told() {
+        let rest = |run: &mut Run| run.report.problems = vec!["tasks: 0.50 left per unit, stated 0.00".into()];
+        check("fix", rest, "not what this side states: tasks: 0.50 left");
+        // It holds 1,200 tasks at the end, and held them before the load: that is no leak of this load.
+        let flat = |run: &mut Run| run.series.gauges.get_mut("tasks").unwrap().fill(1_200);
+        check("leak", flat, "not what this side states: tasks climbed by 0.00 per unit");
+    }
+
+    #[test]
+    fn a_leak_leaks_and_a_fix_converges() {
+        check("leak", |_| {}, "leaks: 6.00 tasks stay for every search");
+        check("fix", |_| {}, "returns to where it started: 0.00 tasks stay");
+    }
+
+    #[test]
+    fn a_burst_too_short_for_a_trend_is_judged_by_what_is_left() {
+        check("leak", |run| run.series = Series::default(), "leaks: 6.00");
+    }
+}

@@ -3,7 +3,7 @@
 //! A scenario's `main` is one call:
 //!
 //! ```no_run
-//! # mod stage_doc { pub fn scenario() -> stage::Scenario { unimplemented!() } }
+//! # mod stage_doc { pub fn scenario() -> stage::Scenario { stage::Scenario::parse("mail-leak", "") } }
 //! # use stage_doc::scenario;
 //! fn main() -> std::process::ExitCode {
 //!     stage::run(scenario(), async |stage| {          // in a scenario: `stage::scenario!()`
