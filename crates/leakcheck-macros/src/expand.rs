@@ -1,0 +1,179 @@
+//! Turns the function into a test.
+
+use std::time::Duration;
+
+use proc_macro2::{Delimiter, Group, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{
+    AttrStyle, Attribute, Error, Result, ReturnType, Safety, Signature, Token, Type, Visibility,
+    parse::{Parse, ParseStream},
+    token::Brace,
+};
+
+use crate::args::{Args, Flavor};
+
+pub(crate) fn test(args: TokenStream, item: TokenStream) -> TokenStream {
+    let function: Function = match syn::parse2(item.clone()) {
+        Ok(function) => function,
+        Err(error) => return with_error(item, &error),
+    };
+    match function.check().and_then(|()| Args::parse(args)) {
+        Ok(args) => function.into_test(&args),
+        Err(error) => with_error(function.into_plain(), &error),
+    }
+}
+
+/// The body stays tokens: what is wrong in it is for rustc to say.
+struct Function {
+    attrs: Vec<Attribute>,
+    vis: Visibility,
+    sig: Signature,
+    body: Group,
+}
+
+impl Function {
+    fn check(&self) -> Result<()> {
+        let sig = &self.sig;
+        // First, because an attribute such as `#[tokio::test]` above this one has taken the `async` away.
+        if let Some(second) = self.attrs.iter().find(|attr| is_test(attr)) {
+            let why = "a second test attribute: remove it, `#[leakcheck::test]` makes the function a test already";
+            return Err(Error::new_spanned(second, why));
+        }
+        if sig.asyncness.is_none() {
+            return Err(Error::new_spanned(
+                sig.fn_token,
+                "the function is not async: write `async fn`, or use `#[test]`",
+            ));
+        }
+        let parameters = sig.inputs.to_token_stream().into_iter().chain(sig.variadic.to_token_stream());
+        let parameters: TokenStream = parameters.collect();
+        if !parameters.is_empty() {
+            return Err(Error::new_spanned(parameters, "a test takes no parameters: make the values in its body"));
+        }
+        self.check_qualifiers()
+    }
+
+    fn check_qualifiers(&self) -> Result<()> {
+        let sig = &self.sig;
+        if !sig.generics.params.is_empty() {
+            return Err(Error::new_spanned(&sig.generics, "a test is not generic: write one test for each type"));
+        }
+        if let Some(clause) = &sig.generics.where_clause {
+            return Err(Error::new_spanned(clause, "a test is not generic: remove the `where` clause"));
+        }
+        if let Safety::Unsafe(word) = &sig.safety {
+            return Err(Error::new_spanned(
+                word,
+                "a test is called by nobody who could promise anything: remove `unsafe`",
+            ));
+        }
+        if let Some(abi) = &sig.abi {
+            return Err(Error::new_spanned(abi, "a test is called from Rust: remove `extern`"));
+        }
+        Ok(())
+    }
+
+    /// What was written becomes a function in the test. There, `?`, `return`, inference and type errors are as in any
+    /// `async fn`, which they are not in an `async` block.
+    fn into_test(self, args: &Args) -> TokenStream {
+        let Self { attrs, vis, sig, body } = self;
+        let (fn_token, name) = (sig.fn_token, &sig.ident);
+        let (run, output) = match &sig.output {
+            ReturnType::Type(_, ty) if !is_unit(ty) => (quote!(run), quote!(-> ::std::process::ExitCode)),
+            // libtest wants `()` of a test that should panic.
+            _ => (quote!(run_unit), quote!()),
+        };
+        let crate_path = args.crate_path.as_ref().map_or_else(|| quote!(::leakcheck), ToTokens::to_token_stream);
+        let checker = checker(args);
+        // A failed test panics at its name. With a span of the macro's own it would be the attribute's line.
+        let call = quote_spanned!(name.span()=> __leakcheck::__private::#run(#checker, #name));
+        quote! {
+            #(#attrs)*
+            #[::core::prelude::v1::test]
+            #vis #fn_token #name() #output {
+                #sig #body
+                {
+                    use #crate_path as __leakcheck;
+                    #call
+                }
+            }
+        }
+    }
+
+    /// The function as it would be without tests, so that its one error brings no others: imports stay used, and
+    /// `.await` stays inside an `async fn`.
+    fn into_plain(self) -> TokenStream {
+        let Self { attrs, vis, mut sig, body } = self;
+        let attrs = attrs.iter().filter(|attr| !is_test(attr));
+        sig.asyncness.get_or_insert_with(<Token![async]>::default);
+        quote!(#(#attrs)* #vis #sig #body)
+    }
+}
+
+impl Parse for Function {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let mut attrs = input.call(Attribute::parse_outer)?;
+        let vis = input.parse()?;
+        let start = input.fork();
+        let sig = input.parse().map_err(|_| start.error("only a function can be a test: write `async fn`"))?;
+        if !input.peek(Brace) {
+            return Err(input.error("a test needs a body: write `{ … }`"));
+        }
+        let content;
+        let brace = syn::braced!(content in input);
+        let inner = content.call(Attribute::parse_inner)?;
+        // `#![ignore]` in the body is for the test, not for the function inside it.
+        attrs.extend(inner.into_iter().map(|attr| Attribute { style: AttrStyle::Outer, ..attr }));
+        let mut body = Group::new(Delimiter::Brace, content.parse()?);
+        body.set_span(brace.span.join());
+        Ok(Self { attrs, vis, sig, body })
+    }
+}
+
+/// The checker, as one would write it by hand.
+fn checker(args: &Args) -> TokenStream {
+    let new = match args.flavor {
+        Flavor::CurrentThread => quote!(__leakcheck::Checker::current_thread()),
+        Flavor::MultiThread(Some(workers)) => quote!(__leakcheck::Checker::multi_thread(#workers)),
+        Flavor::MultiThread(None) => quote!(__leakcheck::__private::multi_thread()),
+    };
+    let paused = args.start_paused.map(|paused| quote!(.start_paused(#paused)));
+    let settle = args.settle.map(duration).map(|limit| quote!(.settle(#limit)));
+    let deadline = args.deadline.map(duration).map(|limit| quote!(.deadline(#limit)));
+    // An allowance that cannot be read panics where it is written.
+    let allow = args.allow.iter().map(|text| quote_spanned!(text.span()=> .allow(#text)));
+    let blocking = args.allow_blocking.map(|closures| quote!(.allow_blocking(#closures)));
+    let await_lines = args.await_lines.map(|wanted| quote!(.await_lines(#wanted)));
+    quote!(#new #paused #settle #deadline #(#allow)* #blocking #await_lines)
+}
+
+fn duration(duration: Duration) -> TokenStream {
+    // Durations are read in milliseconds, and a day of them fits.
+    let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    quote!(::core::time::Duration::from_millis(#millis))
+}
+
+fn with_error(mut tokens: TokenStream, error: &Error) -> TokenStream {
+    tokens.extend(error.to_compile_error());
+    tokens
+}
+
+/// `#[test]`, `#[tokio::test]`, and what they leave for attributes below them, `#[::core::prelude::v1::test]`.
+fn is_test(attr: &Attribute) -> bool {
+    attr.path().segments.last().is_some_and(|segment| segment.ident == "test")
+}
+
+fn is_unit(mut ty: &Type) -> bool {
+    loop {
+        match ty {
+            Type::Tuple(tuple) => return tuple.elems.is_empty(),
+            // A type that comes from a `macro_rules` variable has a group around it that nobody wrote.
+            Type::Group(group) => ty = &group.elem,
+            Type::Paren(paren) => ty = &paren.elem,
+            _ => return false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

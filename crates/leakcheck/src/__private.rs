@@ -1,0 +1,30 @@
+//! Called by the expansion of `#[leakcheck::test]`, and by nobody else.
+
+use std::{
+    num::NonZero,
+    process::{ExitCode, Termination},
+    thread,
+};
+
+use crate::Checker;
+
+/// A test without a return type.
+#[track_caller]
+pub fn run_unit<F: Future<Output = ()>>(checker: Checker, body: impl FnOnce() -> F + Send + 'static) {
+    checker.assert(body);
+}
+
+/// A test with one. The value is judged on the body's thread: an error need not be `Send`.
+#[track_caller]
+pub fn run<F>(checker: Checker, body: impl FnOnce() -> F + Send + 'static) -> ExitCode
+where
+    F: Future,
+    F::Output: Termination,
+{
+    checker.assert_unless(|code| *code != ExitCode::SUCCESS, || async { body().await.report() })
+}
+
+/// As many workers as `#[tokio::test(flavor = "multi_thread")]` has: one for each core.
+pub fn multi_thread() -> Checker {
+    Checker::multi_thread(thread::available_parallelism().map_or(1, NonZero::get))
+}

@@ -1,0 +1,277 @@
+//! Runs a body on a runtime of its own and judges what it leaves, from outside.
+//!
+//! The body has a thread of its own. The caller's thread waits for news from it, so that a body that hangs, or a task that never
+//! gives its thread back, is reported instead of waited for.
+
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::mpsc::{self, Sender},
+    thread,
+    time::Duration,
+};
+
+use tokio::runtime::{Builder, Runtime};
+
+use crate::{
+    allow::Allow,
+    dump,
+    hooks::{Attach, attach},
+    report::{Body, Report},
+    settle::{Limits, Subject},
+    supervise::{Abandon, News, supervise},
+    text::LEAK,
+    watch::{Known, Watch},
+};
+
+/// How long a body may run.
+const DEADLINE: Duration = Duration::from_secs(30);
+/// Runs a body on a checked runtime of its own: what `#[leakcheck::test]` does, for everything else.
+///
+/// Guarantee: [`find`](Self::find) and [`assert`](Self::assert) return. A body that does not is reported at the deadline, a task
+/// that never yields at the end of the settle time. Gap: the thread of such a body cannot be ended and stays. Rival: goleak runs
+/// inside the test, and says nothing where the test hangs.
+#[derive(Clone, Debug)]
+#[must_use = "a checker checks nothing before `find` or `assert`"]
+pub struct Checker {
+    workers: Option<usize>,
+    start_paused: bool,
+    limits: Limits,
+    deadline: Duration,
+    allow: Vec<Allow>,
+    allow_blocking: usize,
+    await_lines: bool,
+}
+
+/// What a body left, and what it returned.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Findings<T> {
+    /// What was left.
+    pub report: Report,
+    /// What the body returned.
+    pub value: Result<T, BodyError>,
+}
+
+/// Why a body returned nothing.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum BodyError {
+    /// It panicked, with this payload.
+    Panicked(Box<dyn Any + Send>),
+    /// It had not returned by the deadline.
+    NeverReturned,
+}
+
+impl Checker {
+    /// A checker with a `current_thread` runtime, all drivers enabled.
+    pub fn current_thread() -> Self {
+        Self {
+            workers: None,
+            start_paused: false,
+            limits: Limits::default(),
+            deadline: DEADLINE,
+            allow: Vec::new(),
+            allow_blocking: 0,
+            await_lines: false,
+        }
+    }
+
+    /// A checker with a `multi_thread` runtime of this many workers, all drivers enabled.
+    ///
+    /// # Panics
+    ///
+    /// If `workers` is 0.
+    #[track_caller]
+    pub fn multi_thread(workers: usize) -> Self {
+        assert!(workers > 0, "a multi_thread runtime needs a worker: say multi_thread(1) or more");
+        Self { workers: Some(workers), ..Self::current_thread() }
+    }
+
+    /// Begins with the clock paused, as `#[tokio::test(start_paused = true)]` does.
+    ///
+    /// # Panics
+    ///
+    /// On a `multi_thread` runtime, whose clock tokio cannot pause.
+    #[track_caller]
+    pub fn start_paused(mut self, paused: bool) -> Self {
+        assert!(!paused || self.workers.is_none(), "only a current_thread runtime can start paused");
+        self.start_paused = paused;
+        self
+    }
+
+    /// How long tasks may take to end after the body: of wall time and, where the clock can be paused, of virtual time.
+    ///
+    /// The default is 200 ms of wall time, 10 s of virtual time, and 2.5 s of wall time while threads work or timers are
+    /// pending on a runtime whose clock cannot be paused.
+    pub fn settle(mut self, limit: Duration) -> Self {
+        self.limits = Limits::all(limit);
+        self
+    }
+
+    /// How long the body itself may take, in wall time. The default is 30 s.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// Allows a spawn site: see [`Allow`] for the forms.
+    ///
+    /// # Panics
+    ///
+    /// If the allowance cannot be read; the message says what to write.
+    #[track_caller]
+    pub fn allow(mut self, allowance: &str) -> Self {
+        // Not a closure: the panic is to be at the caller's line.
+        match Allow::parse(allowance) {
+            Ok(allowance) => self.allow.push(allowance),
+            Err(error) => panic!("{error}"),
+        }
+        self
+    }
+
+    /// Allows this many closures of `spawn_blocking` to be running still, such as the reader behind `tokio::io::stdin`.
+    /// Tokio does not tell where they were spawned, so their number is all that can be given.
+    pub fn allow_blocking(mut self, closures: usize) -> Self {
+        self.allow_blocking = closures;
+        self
+    }
+
+    /// Takes a task dump of what is left, for the lines the tasks await.
+    ///
+    /// The dump is taken last, under a time limit, and the runtime is never used or dropped after it: at tokio 1.54.1 both can
+    /// hang. Its tasks and threads stay until the process ends. Needs the feature `await-lines` and Linux; without them the
+    /// report says why there are no lines. Optimised builds lose the lines.
+    pub fn await_lines(mut self, wanted: bool) -> Self {
+        self.await_lines = wanted;
+        self
+    }
+
+    /// Runs the body, and returns what it left and what it returned.
+    ///
+    /// The body is a closure, so that its future need not be `Send`: it is made on the thread that runs it.
+    ///
+    /// # Panics
+    ///
+    /// If the system gives no thread or no runtime.
+    #[track_caller]
+    pub fn find<F, T>(self, body: impl FnOnce() -> F + Send + 'static) -> Findings<T>
+    where
+        F: Future<Output = T>,
+        T: Send + 'static,
+    {
+        let (news, hear) = mpsc::channel();
+        let name = thread::current().name().unwrap_or("leakcheck").to_owned();
+        let (checker, abandon) = (self.clone(), Abandon::default());
+        let stop = abandon.clone();
+        let started = thread::Builder::new().name(name).spawn(move || checker.drive(body, &news, &stop));
+        if let Err(error) = started {
+            panic!("the system gives no thread for the body: {error}");
+        }
+        let (report, value) = supervise(&hear, self.deadline, self.limits, &abandon);
+        Findings { report, value }
+    }
+
+    /// Runs the body and returns its value.
+    ///
+    /// # Panics
+    ///
+    /// With the body's own panic if it panicked; what was left is then a note on standard error. Otherwise with the report, if
+    /// anything was left or the body did not return.
+    #[track_caller]
+    pub fn assert<F, T>(self, body: impl FnOnce() -> F + Send + 'static) -> T
+    where
+        F: Future<Output = T>,
+        T: Send + 'static,
+    {
+        self.assert_unless(|_| false, body)
+    }
+
+    /// As [`assert`](Self::assert); what is left is a note only if the body's value says that it failed.
+    #[track_caller]
+    pub(crate) fn assert_unless<F, T>(self, failed: impl Fn(&T) -> bool, body: impl FnOnce() -> F + Send + 'static) -> T
+    where
+        F: Future<Output = T>,
+        T: Send + 'static,
+    {
+        let Findings { report, value } = self.find(body);
+        let note = |what| {
+            if !report.is_clean() {
+                eprint!("note: besides the {what}, {}", report.styled(&std::io::stderr()));
+            }
+        };
+        match value {
+            Err(BodyError::Panicked(payload)) => {
+                // A scope's report says it already.
+                if !payload.downcast_ref::<String>().is_some_and(|text| text.starts_with(LEAK)) {
+                    note("panic");
+                }
+                resume_unwind(payload)
+            }
+            Ok(value) if failed(&value) => {
+                note("error");
+                value
+            }
+            Ok(value) if report.is_clean() => {
+                report.unused_allowances().for_each(|name| eprintln!("note: unused allowance: {name} covered no task"));
+                value
+            }
+            _ => panic!("{report}"),
+        }
+    }
+
+    /// Runs the body, passes its panic on, and keeps its value until the verdict.
+    #[track_caller]
+    pub(crate) fn find_kept<F: Future>(self, body: impl FnOnce() -> F + Send + 'static) -> Report
+    where
+        F::Output: Send + 'static,
+    {
+        match self.find(body) {
+            Findings { value: Err(BodyError::Panicked(payload)), .. } => resume_unwind(payload),
+            Findings { report, .. } => report,
+        }
+    }
+
+    /// On the body's thread.
+    fn drive<F: Future>(self, body: impl FnOnce() -> F, news: &Sender<News<F::Output>>, abandon: &Abandon) {
+        // A caller that has given up does not listen any more; what is told it then is dropped.
+        let tell = |what| drop(news.send(what));
+        let (runtime, watch) = self.build();
+        let (registry, handle) = (watch.registry().clone(), runtime.handle().clone());
+        let _known = Known::new(&handle, &registry);
+        let blocking_allowed = self.allow_blocking;
+        let subject =
+            Subject { registry, handle, since: 0, blocking_before: 0, blocking_allowed, alive_before: 0, own: true };
+        tell(News::Begun(subject.clone()));
+        let (value, ended) = match catch_unwind(AssertUnwindSafe(|| runtime.block_on(abandon.unless(body())))) {
+            Ok(Some(value)) => (Ok(value), Body::Returned),
+            Ok(None) => return runtime.shutdown_background(),
+            Err(payload) => (Err(BodyError::Panicked(payload)), Body::Panicked),
+        };
+        tell(News::Body(value));
+        let seen = if subject.quiet() { None } else { runtime.block_on(subject.settle(self.limits)) };
+        let report = subject.verdict(seen.as_ref(), ended);
+        if self.await_lines && !report.is_clean() {
+            tell(News::Draft(report.clone()));
+            return tell(News::Verdict(dump::with_await_lines(runtime, &subject.registry, report)));
+        }
+        tell(News::Verdict(report));
+        runtime.shutdown_background();
+    }
+
+    fn build(&self) -> (Runtime, Watch) {
+        let mut builder = Builder::new_current_thread();
+        if let Some(workers) = self.workers {
+            builder = Builder::new_multi_thread();
+            builder.worker_threads(workers);
+        }
+        builder.enable_all().start_paused(self.start_paused);
+        let watch = self.allow.iter().cloned().fold(attach(&mut builder), Attach::allowing).install();
+        if self.workers.is_none() {
+            // This thread drives the runtime; the caller may look at it from outside.
+            watch.registry().threads.remember();
+        }
+        let runtime = builder.build().unwrap_or_else(|error| panic!("the system gives no runtime: {error}"));
+        (runtime, watch)
+    }
+}

@@ -1,0 +1,157 @@
+//! Hangs the registry into a runtime that is about to be built, beside hooks of the user's own.
+
+use std::sync::Arc;
+
+use tokio::runtime::Builder;
+#[cfg(tokio_unstable)]
+use tokio::runtime::TaskMeta;
+
+use crate::{allow::Allow, registry::Registry, watch::Watch};
+
+/// Attaches the checker to a runtime you build yourself.
+///
+/// Call it last: Tokio keeps one callback for each hook, and a later one replaces the earlier. Hooks of your own go through
+/// [`Attach`], which calls both.
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// let mut builder = tokio::runtime::Builder::new_current_thread();
+/// let watch = leakcheck::attach(builder.enable_all()).install();
+/// let runtime = builder.build()?;
+/// runtime.block_on(async {
+///     tokio::spawn(std::future::pending::<()>());
+///     assert_eq!(watch.find().await.tasks(), 1);
+/// });
+/// # Ok(())
+/// # }
+/// ```
+pub fn attach(builder: &mut Builder) -> Attach<'_> {
+    Attach { builder, allow: Vec::new(), hooks: Hooks::default() }
+}
+
+/// How a checker is attached to a runtime; ends with [`install`](Self::install).
+#[must_use = "nothing is attached before `install`"]
+pub struct Attach<'b> {
+    builder: &'b mut Builder,
+    allow: Vec<Allow>,
+    hooks: Hooks,
+}
+
+#[cfg(tokio_unstable)]
+type Hook = Box<dyn Fn(&TaskMeta<'_>) + Send + Sync>;
+
+/// The user's own hooks.
+#[derive(Default)]
+struct Hooks {
+    #[cfg(tokio_unstable)]
+    spawn: Vec<Hook>,
+    #[cfg(tokio_unstable)]
+    terminate: Vec<Hook>,
+    #[cfg(tokio_unstable)]
+    before_poll: Vec<Hook>,
+    #[cfg(tokio_unstable)]
+    after_poll: Vec<Hook>,
+    thread_start: Vec<Box<dyn Fn() + Send + Sync>>,
+}
+
+impl Attach<'_> {
+    /// Allows a spawn site: see [`Allow`] for the forms.
+    ///
+    /// # Panics
+    ///
+    /// If the allowance cannot be read; the message says what to write.
+    #[track_caller]
+    pub fn allow(self, allowance: &str) -> Self {
+        // Not a closure: the panic is to be at the caller's line.
+        match Allow::parse(allowance) {
+            Ok(allowance) => self.allowing(allowance),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    pub(crate) fn allowing(mut self, allowance: Allow) -> Self {
+        self.allow.push(allowance);
+        self
+    }
+
+    /// Adds a hook that Tokio would have called on each spawn.
+    #[cfg(tokio_unstable)]
+    pub fn on_task_spawn(mut self, hook: impl Fn(&TaskMeta<'_>) + Send + Sync + 'static) -> Self {
+        self.hooks.spawn.push(Box::new(hook));
+        self
+    }
+
+    /// Adds a hook that Tokio would have called at each task's end.
+    #[cfg(tokio_unstable)]
+    pub fn on_task_terminate(mut self, hook: impl Fn(&TaskMeta<'_>) + Send + Sync + 'static) -> Self {
+        self.hooks.terminate.push(Box::new(hook));
+        self
+    }
+
+    /// Adds a hook that Tokio would have called before each poll.
+    #[cfg(tokio_unstable)]
+    pub fn on_before_task_poll(mut self, hook: impl Fn(&TaskMeta<'_>) + Send + Sync + 'static) -> Self {
+        self.hooks.before_poll.push(Box::new(hook));
+        self
+    }
+
+    /// Adds a hook that Tokio would have called after each poll.
+    #[cfg(tokio_unstable)]
+    pub fn on_after_task_poll(mut self, hook: impl Fn(&TaskMeta<'_>) + Send + Sync + 'static) -> Self {
+        self.hooks.after_poll.push(Box::new(hook));
+        self
+    }
+
+    /// Adds a hook that Tokio would have called when a thread of the runtime starts.
+    pub fn on_thread_start(mut self, hook: impl Fn() + Send + Sync + 'static) -> Self {
+        self.hooks.thread_start.push(Box::new(hook));
+        self
+    }
+
+    /// Sets the hooks in the builder. Build the runtime next.
+    pub fn install(self) -> Watch {
+        let registry = Registry::new(self.allow);
+        self.hooks.set(self.builder, &registry);
+        Watch::new(registry)
+    }
+}
+
+impl Hooks {
+    fn set(self, builder: &mut Builder, registry: &Arc<Registry>) {
+        let (own, hooks) = (registry.clone(), self.thread_start);
+        builder.on_thread_start(move || {
+            own.threads.remember();
+            hooks.iter().for_each(|hook| hook());
+        });
+        #[cfg(tokio_unstable)]
+        {
+            builder
+                .on_task_spawn(chain(registry, self.spawn, |own, task| {
+                    own.born(crate::registry::number(task.id()), task.spawned_at());
+                }))
+                .on_task_terminate(chain(registry, self.terminate, |own, task| {
+                    own.ended(crate::registry::number(task.id()));
+                }))
+                .on_before_task_poll(chain(registry, self.before_poll, |own, task| {
+                    let id = crate::registry::number(task.id());
+                    own.threads.enter(id);
+                    own.polled(id);
+                }))
+                .on_after_task_poll(chain(registry, self.after_poll, |own, _| own.threads.leave()));
+        }
+    }
+}
+
+/// The registry's hook first: it never panics, the user's may.
+#[cfg(tokio_unstable)]
+fn chain(
+    registry: &Arc<Registry>,
+    hooks: Vec<Hook>,
+    own_hook: impl Fn(&Registry, &TaskMeta<'_>) + Send + Sync + 'static,
+) -> impl Fn(&TaskMeta<'_>) + Send + Sync + 'static {
+    let registry = registry.clone();
+    move |task| {
+        own_hook(&registry, task);
+        hooks.iter().for_each(|hook| hook(task));
+    }
+}

@@ -1,0 +1,156 @@
+//! Fails a test that leaves Tokio tasks behind, and says where they were spawned.
+//!
+//! Three calls. In a test:
+//!
+//! ```
+//! # use std::time::Duration;
+//! # async fn handle() {}
+//! #[leakcheck::test]
+//! async fn a_request_leaves_no_task_behind() {
+//!     handle().await;
+//! }
+//! # fn main() {}
+//! ```
+//!
+//! Around anything else:
+//!
+//! ```should_panic
+//! leakcheck::Checker::multi_thread(2).assert(|| async {
+//!     tokio::spawn(std::future::pending::<()>());
+//! });
+//! // leak: 1 task left
+//! //   1 task spawned at src/main.rs:2:5: parked; under 1 s old
+//! ```
+//!
+//! Inside a running program:
+//!
+//! ```
+//! # fn main() -> std::io::Result<()> {
+//! let mut builder = tokio::runtime::Builder::new_multi_thread();
+//! let watch = leakcheck::attach(builder.enable_all()).install();
+//! let runtime = builder.build()?;
+//! runtime.block_on(async {
+//!     let scope = watch.scope();
+//!     // … one request …
+//!     scope.assert().await;
+//! });
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What it needs
+//!
+//! Tokio's task hooks, which are unstable. In `.cargo/config.toml`:
+//!
+//! ```toml
+//! [target."cfg(all())"]
+//! rustflags = ["--cfg", "tokio_unstable"]
+//! ```
+//!
+//! Without them the build stops and says so. With the feature `count-only` it goes on with what stable Tokio tells, the number
+//! of living tasks: then there are no spawn lines, no allowances, no blocking closures, and a scope knows only how many tasks
+//! lived before.
+//!
+//! # What it promises
+//!
+//! - **It finds what outlives the body.** A task that is alive when the settle time is over is reported, whatever it waits for:
+//!   a channel, a lock, a token, a timer, a socket, nothing. So are `spawn_blocking` closures, and a body that never returns.
+//! - **It blames the right test.** Every test has a runtime of its own, and the hooks belong to that runtime. Tests run in
+//!   parallel as ever.
+//! - **It names the spawn line**, through `JoinSet`, `TaskTracker`, `JoinMap`, and wrappers marked `#[track_caller]`.
+//! - **It does not hang.** The verdict is made from outside the body's thread, within the settle time and the deadline.
+//! - **It does not wait where nothing is left.**
+//!
+//! # When a task is left over
+//!
+//! When it has not ended within the settle time after the body:
+//!
+//! | runtime | wall time | beyond it |
+//! |---|---|---|
+//! | `current_thread` | 200 ms | then the clock is paused, and 10 s of virtual time pass |
+//! | `current_thread`, `start_paused` | none, unless sockets are open or blocking closures run: then 200 ms | 10 s of virtual time |
+//! | `multi_thread`, attached runtimes | 200 ms | up to 2.5 s while a thread of the runtime works or waits for a timer |
+//!
+//! On every runtime a task that works without a pause gets up to 2.5 s, and time for which the system lets a thread of the
+//! runtime wait for a processor does not count. So a task that sleeps or works for two seconds and ends is no leak on any
+//! runtime, and one that waits for nothing is told after a fifth of a second. Whether a timer is pending is read from `/proc`
+//! on Linux; elsewhere the 2.5 s always pass. [`settle`](Checker::settle) sets one limit for all.
+//!
+//! # What it cannot see
+//!
+//! - Tasks of a `LocalSet`: Tokio calls no hook for them. Those of a `LocalRuntime` it sees, if you attach.
+//! - Other executors, plain threads, and runtimes that a library builds for itself.
+//! - Leaks inside one task: a `FuturesUnordered` that only grows is one task.
+//! - Paths that the test does not take. Force the error, the timeout, the cancellation.
+//! - Who holds the other end. It knows where a task was spawned, not why it waits; await lines are for that.
+//! - The line behind `collect::<JoinSet<_>>()` or a `tokio::spawn` that is passed as a function: Tokio reports a line of its own.
+//! - With a paused clock: that a plain thread would have woken the task a little later.
+//!
+//! Each of these is a test in `tests/blind.rs`.
+//!
+//! # What it costs
+//!
+//! One record for each living task, made when it is born and forgotten when it ends, and two notes for each poll. What that is in
+//! nanoseconds and bytes, and how long a check and a verdict take, the benchmarks tell on your machine: see `benches/README.md`.
+//!
+//! # If you come from goleak
+//!
+//! | goleak | here |
+//! |---|---|
+//! | `defer goleak.VerifyNone(t)` | `#[leakcheck::test]` |
+//! | `goleak.VerifyTestMain(m)` | nothing: each test is judged by itself, in parallel too |
+//! | `goleak.Find()` | [`Checker::find`], [`Watch::find`], [`Scope::find`] |
+//! | `IgnoreCurrent()` | [`scope`] or [`Watch::scope`] |
+//! | `IgnoreCreatedBy(f)`, `IgnoreTopFunction(f)`, `IgnoreAnyFunction(f)` | `allow = "src/file.rs:17"`, `allow = "a-crate"`, or [`daemon`] at the spawn |
+//! | `Cleanup(f)` | code after [`Checker::find`] |
+//! | `RunOnFailure()` | always: a failing body keeps its own failure, and what is left is a note |
+//! | retries for 431 ms | [`Checker::settle`] |
+//! | a test that hangs: nothing | the same report, at the [`deadline`](Checker::deadline) |
+//!
+//! One difference matters: a goroutine of an earlier test is still there in the next one. A task is not, since its runtime is
+//! gone. So nothing must be ignored because an earlier test was careless.
+//!
+//! That is the entire API.
+
+#![cfg_attr(not(tokio_unstable), expect(dead_code, reason = "without hooks nobody calls the registry"))]
+
+// rustdoc has flags of its own; what it reads was built with the right ones.
+#[cfg(not(any(tokio_unstable, feature = "count-only", doc, doctest)))]
+compile_error!(
+    "leakcheck needs Tokio's task hooks. Add these two lines to .cargo/config.toml:
+
+    [target.\"cfg(all())\"]
+    rustflags = [\"--cfg\", \"tokio_unstable\"]
+
+If they are there already, a RUSTFLAGS variable replaces them: unset it, or add `--cfg tokio_unstable` to it. \
+Or ask for leakcheck's feature `count-only`: it counts what is left, and cannot say where it was spawned, allow daemons or \
+forget what lived before a scope."
+);
+
+mod allow;
+mod checker;
+mod clock;
+mod dump;
+mod growth;
+mod hooks;
+mod probe;
+mod registry;
+mod report;
+mod settle;
+mod sites;
+mod supervise;
+mod text;
+mod threads;
+mod watch;
+
+pub use allow::{Allow, AllowError};
+pub use checker::{BodyError, Checker, Findings};
+pub use growth::{Found, Growth, Trend};
+pub use hooks::{Attach, attach};
+pub use leakcheck_macros::test;
+pub use report::{Allowed, Await, Body, Parent, Report, Survivors};
+pub use watch::{Scope, Watch, daemon, scope};
+
+/// What `#[leakcheck::test]` expands to.
+#[doc(hidden)]
+pub mod __private;

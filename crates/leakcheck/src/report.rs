@@ -1,0 +1,226 @@
+//! What was left, for programs and for people.
+
+use std::{collections::BTreeMap, panic::Location, time::Duration};
+
+use crate::{
+    clock,
+    registry::{Alive, Registry},
+    settle::Seen,
+};
+
+/// One poll while the checker waits may be a task's first: it was spawned last of all, and parks.
+const POLLS_OF_LIVE: u32 = 2;
+
+/// What a check found: structured data first, [`Display`](std::fmt::Display) on top, [`to_json`](Self::to_json) for machines.
+///
+/// Guarantee: the same leak gives the same text, in the same order; ten thousand equal tasks are one line with a count. Gap:
+/// ages depend on the machine, so the text rounds them down to whole seconds; the field is exact to 50 ms.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Report {
+    /// How the body of the test ended.
+    pub body: Body,
+    /// The tasks that were left, by spawn location, most tasks first.
+    pub survivors: Vec<Survivors>,
+    /// Threads of the blocking pool that are still busy: with closures of `spawn_blocking`, or in the place of a worker that is in
+    /// `block_in_place`. Tokio does not tell where those were called.
+    pub blocking: usize,
+    /// Tasks left that have no name: all of them with the feature `count-only`, none otherwise.
+    pub unnamed: usize,
+    /// What each allowance covered, in the order they were given; then the daemons marked at their spawn.
+    pub allowed: Vec<Allowed>,
+    /// Why there are no await lines although they were asked for.
+    pub no_await_lines: Option<String>,
+}
+
+/// How the checked body ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Body {
+    /// It returned, or there was none: a check inside a running program.
+    #[default]
+    Returned,
+    /// It panicked.
+    Panicked,
+    /// It had not returned by the deadline. That is a leak, even if no task is left.
+    NeverReturned,
+}
+
+/// The tasks left that were spawned at one location.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Survivors {
+    /// The file, as the compiler was given it.
+    pub file: String,
+    /// The line, from 1.
+    pub line: u32,
+    /// The column, from 1.
+    pub column: u32,
+    /// How many tasks; the sum of the next three.
+    pub count: usize,
+    /// Tasks that were polled once at most while the checker waited: they wait for something that does not come.
+    pub parked: usize,
+    /// Tasks that were polled again and again and did not end: tickers, retries, busy loops that yield.
+    pub live: usize,
+    /// Tasks inside one and the same poll from the first look to the last: they block their thread.
+    pub never_yields: usize,
+    /// Wall time since the oldest was spawned, exact to 50 ms.
+    pub oldest: Duration,
+    /// Which tasks spawned them: each one's own spawn location, and how many came from it.
+    pub parents: Vec<Parent>,
+    /// The lines they await, where a task dump was asked for and told, and how many wait there.
+    pub awaits: Vec<Await>,
+}
+
+/// Who spawned some of the survivors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Parent {
+    /// Where the spawning task was itself spawned, as `file:line:column`; `None` for the body, for `block_on` and for other threads.
+    pub location: Option<String>,
+    /// How many of the survivors it spawned.
+    pub count: usize,
+}
+
+/// A line that some of the survivors await.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Await {
+    /// `file:line:column`, from the task dump.
+    pub location: String,
+    /// How many of the survivors wait there.
+    pub count: usize,
+}
+
+/// What one allowance covered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Allowed {
+    /// The allowance as it was written, or `daemon` and its name.
+    pub allowance: String,
+    /// Tasks it covered that were alive at the time of the report.
+    pub tasks: usize,
+    /// Whether it was given to the checker; otherwise it was marked at the spawn.
+    pub given: bool,
+}
+
+impl Report {
+    /// Whether nothing was left that is not allowed, and the body came to an end.
+    pub fn is_clean(&self) -> bool {
+        self.tasks() == 0 && self.blocking == 0 && self.body != Body::NeverReturned
+    }
+
+    /// Tasks left, allowed ones apart.
+    pub fn tasks(&self) -> usize {
+        self.unnamed + self.survivors.iter().map(|group| group.count).sum::<usize>()
+    }
+
+    /// The allowances given to the checker that covered nothing: they may have outlived their reason.
+    pub fn unused_allowances(&self) -> impl Iterator<Item = &str> {
+        self.allowed.iter().filter(|allowed| allowed.given && allowed.tasks == 0).map(|allowed| &*allowed.allowance)
+    }
+
+    /// Looks at the tasks that are alive now and were born since a generation began.
+    pub(crate) fn take(registry: &Registry, since: u32, seen: Option<&Seen>, body: Body) -> Self {
+        let still = registry.threads.polling();
+        let stuck = |id| seen.is_some_and(|seen| still.iter().any(|poll| poll.task == id && seen.is_stuck(poll)));
+        let polling = |id| still.iter().any(|poll| poll.task == id);
+        let mut groups = BTreeMap::<_, Group>::new();
+        registry.each(|task| {
+            if task.allowance == 0 && task.generation >= since {
+                let state = match () {
+                    // On a starved machine a short poll may take long; a task that was polled often is no prisoner of one.
+                    () if task.polls >= POLLS_OF_LIVE => State::Live,
+                    () if stuck(task.id) => State::NeverYields,
+                    () if polling(task.id) => State::Live,
+                    () => State::Parked,
+                };
+                groups.entry(place(task.site)).or_default().add(&task, state);
+            }
+        });
+        let mut survivors: Vec<_> = groups.into_iter().map(|(place, group)| group.finish(place)).collect();
+        survivors.sort_by_key(|group| std::cmp::Reverse(group.count));
+        Self { body, survivors, allowed: registry.allowed(), ..Self::default() }
+    }
+}
+
+enum State {
+    Parked,
+    Live,
+    NeverYields,
+}
+
+type Place = (&'static str, u32, u32);
+
+fn place(site: &'static Location<'static>) -> Place {
+    (site.file(), site.line(), site.column())
+}
+
+/// Survivors while they are counted.
+#[derive(Default)]
+struct Group {
+    counts: Survivors,
+    parents: BTreeMap<Option<Place>, usize>,
+}
+
+impl Group {
+    fn add(&mut self, task: &Alive, state: State) {
+        let counts = &mut self.counts;
+        counts.count += 1;
+        *match state {
+            State::Parked => &mut counts.parked,
+            State::Live => &mut counts.live,
+            State::NeverYields => &mut counts.never_yields,
+        } += 1;
+        let age = clock::now_ms().wrapping_sub(task.born_ms);
+        counts.oldest = counts.oldest.max(Duration::from_millis(age.into()));
+        *self.parents.entry(task.parent.map(place)).or_default() += 1;
+    }
+
+    fn finish(self, (file, line, column): Place) -> Survivors {
+        let name = |(file, line, column): Place| format!("{}:{line}:{column}", shorten(file));
+        let parents = self.parents.into_iter();
+        let mut parents: Vec<_> = parents.map(|(place, count)| Parent { location: place.map(name), count }).collect();
+        parents.sort_by_key(|parent| std::cmp::Reverse(parent.count));
+        Survivors { file: file.to_owned(), line, column, parents, ..self.counts }
+    }
+}
+
+impl Survivors {
+    /// `file:line:column`; files of other crates begin with the crate's name and version.
+    pub fn location(&self) -> String {
+        format!("{}:{}:{}", shorten(&self.file), self.line, self.column)
+    }
+}
+
+/// Cuts off the folder in which cargo keeps other crates: what is left is the same on every machine.
+fn shorten(file: &str) -> &str {
+    let after = |folder: &str, levels| {
+        let (_, rest) = file.split_once(folder)?;
+        rest.splitn(levels + 1, ['/', '\\']).nth(levels)
+    };
+    after("/registry/src/", 1)
+        .or_else(|| after("\\registry\\src\\", 1))
+        .or_else(|| after("/git/checkouts/", 2))
+        .unwrap_or(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_other_crates_begin_with_the_crate() {
+        for (file, short) in [
+            ("src/main.rs", "src/main.rs"),
+            (
+                "/home/me/.cargo/registry/src/index-1949cf8c6b5b557f/hyper-util-0.1.9/src/rt.rs",
+                "hyper-util-0.1.9/src/rt.rs",
+            ),
+            ("C:\\cargo\\registry\\src\\index-1\\tonic-0.14.9\\src\\lib.rs", "tonic-0.14.9\\src\\lib.rs"),
+            ("/home/me/.cargo/git/checkouts/tonic-0f9ad83ccae5b6a1/abc1234/tonic/src/x.rs", "tonic/src/x.rs"),
+        ] {
+            assert_eq!(shorten(file), short);
+        }
+    }
+}

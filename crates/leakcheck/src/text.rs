@@ -1,0 +1,248 @@
+//! A report as text and as JSON.
+
+use std::{
+    fmt::{self, Display, Formatter, Write},
+    io::IsTerminal,
+    time::Duration,
+};
+
+use crate::report::{Body, Report, Survivors};
+
+/// How a report of a leak begins.
+pub(crate) const LEAK: &str = "leak: ";
+/// Lines of parents and awaits shown for each spawn location; the rest is a number.
+const DETAILS_MAX: usize = 3;
+
+impl Display for Report {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.write(f, Paint { bold: "", red: "", plain: "" })
+    }
+}
+
+impl Report {
+    /// The report in colour if `stream` is a terminal and `NO_COLOR` is not set, plain otherwise.
+    ///
+    /// ```
+    /// let found = leakcheck::Checker::current_thread().find(|| async {});
+    /// eprint!("{}", found.report.styled(&std::io::stderr()));
+    /// ```
+    pub fn styled(&self, stream: &impl IsTerminal) -> impl Display {
+        let colour = stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let paint = if colour { COLOURS } else { Paint { bold: "", red: "", plain: "" } };
+        std::fmt::from_fn(move |f| self.write(f, paint))
+    }
+
+    /// The report as one JSON object. Its fields are those of [`Report`]; ages are in milliseconds.
+    pub fn to_json(&self) -> String {
+        let mut out = String::new();
+        let survivors = list(self.survivors.iter().map(survivors_json));
+        let allowed = list(self.allowed.iter().map(|allowed| {
+            let (name, tasks, given) = (string(&allowed.allowance), allowed.tasks, allowed.given);
+            format!("{{\"allowance\":{name},\"tasks\":{tasks},\"given\":{given}}}")
+        }));
+        let body = match self.body {
+            Body::Returned => "returned",
+            Body::Panicked => "panicked",
+            Body::NeverReturned => "never returned",
+        };
+        let (clean, tasks, blocking, unnamed) = (self.is_clean(), self.tasks(), self.blocking, self.unnamed);
+        let why = self.no_await_lines.as_deref().map_or("null".to_owned(), string);
+        // Writing to a string cannot fail.
+        let _ = write!(
+            out,
+            "{{\"clean\":{clean},\"body\":\"{body}\",\"tasks\":{tasks},\"survivors\":{survivors},\"blocking\":{blocking},\
+             \"unnamed\":{unnamed},\"allowed\":{allowed},\"no_await_lines\":{why}}}"
+        );
+        out
+    }
+
+    fn write(&self, f: &mut Formatter<'_>, paint: Paint) -> fmt::Result {
+        self.write_head(f, paint)?;
+        for group in &self.survivors {
+            write_group(f, group, paint)?;
+        }
+        if self.unnamed > 0 {
+            writeln!(f, "  {} without a spawn line: build with --cfg tokio_unstable to see it", tasks(self.unnamed))?;
+        }
+        if self.blocking > 0 {
+            let why = "running a closure of spawn_blocking, or standing in for a worker in block_in_place";
+            writeln!(f, "  {} still busy: {why}", threads(self.blocking))?;
+        }
+        if let Some(why) = &self.no_await_lines {
+            writeln!(f, "  no await lines: {why}")?;
+        }
+        for allowed in self.allowed.iter().filter(|allowed| allowed.tasks > 0) {
+            writeln!(f, "  allowed: {} by {}", tasks(allowed.tasks), allowed.allowance)?;
+        }
+        for allowance in self.unused_allowances() {
+            writeln!(f, "  unused allowance: {allowance} covered no task")?;
+        }
+        Ok(())
+    }
+
+    fn write_head(&self, f: &mut Formatter<'_>, Paint { red, plain, .. }: Paint) -> fmt::Result {
+        let left = match (self.tasks(), self.blocking) {
+            (0, 0) => String::new(),
+            (0, blocking) => threads(blocking),
+            (count, _) => tasks(count),
+        };
+        match self.body {
+            Body::NeverReturned if left.is_empty() => writeln!(f, "{red}leak{plain}: the test's body never returned"),
+            Body::NeverReturned => writeln!(f, "{red}leak{plain}: the test's body never returned, {left} alive"),
+            _ if left.is_empty() => writeln!(f, "no task left"),
+            _ => writeln!(f, "{red}leak{plain}: {left} left"),
+        }
+    }
+}
+
+fn write_group(f: &mut Formatter<'_>, group: &Survivors, Paint { bold, plain, .. }: Paint) -> fmt::Result {
+    let states = [(group.parked, "parked"), (group.live, "live"), (group.never_yields, "never yields")];
+    let states: Vec<_> = states.into_iter().filter(|(count, _)| *count > 0).collect();
+    let states = match states[..] {
+        [(_, only)] => only.to_owned(),
+        _ => states.iter().map(|(count, state)| format!("{count} {state}")).collect::<Vec<_>>().join(", "),
+    };
+    let (count, location, age) = (tasks(group.count), group.location(), age(group.oldest));
+    writeln!(f, "  {count} spawned at {bold}{location}{plain}: {states}; {age}")?;
+    for parent in group.parents.iter().filter(|parent| parent.location.is_some()).take(DETAILS_MAX) {
+        let location = parent.location.as_deref().unwrap_or_default();
+        writeln!(f, "    {} by the task spawned at {location}", parent.count)?;
+    }
+    for line in group.awaits.iter().take(DETAILS_MAX) {
+        writeln!(f, "    {} awaiting at {}", line.count, line.location)?;
+    }
+    let more = group.awaits.len().saturating_sub(DETAILS_MAX) + group.parents.len().saturating_sub(DETAILS_MAX);
+    if more > 0 { writeln!(f, "    and {more} more lines") } else { Ok(()) }
+}
+
+/// Whole seconds, so that the text is the same on a fast and on a slow machine.
+fn age(oldest: Duration) -> String {
+    match oldest.as_secs() {
+        0 => "under 1 s old".to_owned(),
+        seconds => format!("oldest {seconds} s"),
+    }
+}
+
+fn tasks(count: usize) -> String {
+    if count == 1 { "1 task".to_owned() } else { format!("{count} tasks") }
+}
+
+fn threads(count: usize) -> String {
+    if count == 1 { "1 blocking thread".to_owned() } else { format!("{count} blocking threads") }
+}
+
+fn survivors_json(group: &Survivors) -> String {
+    let file = string(&group.file);
+    let Survivors { line, column, count, parked, live, never_yields, oldest, .. } = group;
+    let parents = list(group.parents.iter().map(|parent| {
+        let location = parent.location.as_deref().map_or("null".to_owned(), string);
+        format!("{{\"location\":{location},\"count\":{}}}", parent.count)
+    }));
+    let awaits = group.awaits.iter();
+    let awaits =
+        list(awaits.map(|line| format!("{{\"location\":{},\"count\":{}}}", string(&line.location), line.count)));
+    let oldest = oldest.as_millis();
+    format!(
+        "{{\"file\":{file},\"line\":{line},\"column\":{column},\"count\":{count},\"parked\":{parked},\"live\":{live},\
+         \"never_yields\":{never_yields},\"oldest_ms\":{oldest},\"parents\":{parents},\"awaits\":{awaits}}}"
+    )
+}
+
+fn list(items: impl Iterator<Item = String>) -> String {
+    format!("[{}]", items.collect::<Vec<_>>().join(","))
+}
+
+/// A JSON string, as RFC 8259 §7 escapes it.
+fn string(text: &str) -> String {
+    let mut out = String::from('"');
+    for letter in text.chars() {
+        match letter {
+            '"' | '\\' => out.extend(['\\', letter]),
+            letter if letter < ' ' => out.push_str(&format!("\\u{:04x}", letter as u32)),
+            letter => out.push(letter),
+        }
+    }
+    out + "\""
+}
+
+#[derive(Clone, Copy)]
+struct Paint {
+    bold: &'static str,
+    red: &'static str,
+    plain: &'static str,
+}
+
+const COLOURS: Paint = Paint { bold: "\x1b[1m", red: "\x1b[1;31m", plain: "\x1b[0m" };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::{Allowed, Await, Parent};
+
+    fn sample() -> Report {
+        let parents = vec![Parent { location: Some("src/main.rs:5:9".into()), count: 2 }];
+        let awaits = vec![Await { location: "src/pool \"a\".rs:21:30".into(), count: 2 }];
+        let mixed = Survivors { parked: 2, live: 1, count: 3, parents, awaits, ..group("src/pool.rs", 17, 3) };
+        let stuck = Survivors { never_yields: 1, oldest: Duration::from_millis(2_900), ..group("src/spin.rs", 8, 1) };
+        let allowed = |allowance: &str, tasks| Allowed { allowance: allowance.into(), tasks, given: true };
+        Report {
+            survivors: vec![mixed, stuck],
+            blocking: 1,
+            allowed: vec![allowed("src/metrics.rs", 4), allowed("hyper-util", 0)],
+            ..Report::default()
+        }
+    }
+
+    fn group(file: &str, line: u32, count: usize) -> Survivors {
+        Survivors { file: file.into(), line, column: 5, count, ..Survivors::default() }
+    }
+
+    #[test]
+    fn the_text_says_what_is_left_and_where_it_came_from() {
+        let text = "\
+leak: 4 tasks left
+  3 tasks spawned at src/pool.rs:17:5: 2 parked, 1 live; under 1 s old
+    2 by the task spawned at src/main.rs:5:9
+    2 awaiting at src/pool \"a\".rs:21:30
+  1 task spawned at src/spin.rs:8:5: never yields; oldest 2 s
+  1 blocking thread still busy: running a closure of spawn_blocking, or standing in for a worker in block_in_place
+  allowed: 4 tasks by src/metrics.rs
+  unused allowance: hyper-util covered no task
+";
+        assert_eq!(sample().to_string(), text);
+    }
+
+    #[test]
+    fn a_clean_report_and_a_body_that_hangs_have_one_line() {
+        assert_eq!(Report::default().to_string(), "no task left\n");
+        let hung = Report { body: Body::NeverReturned, ..Report::default() };
+        assert_eq!(hung.to_string(), "leak: the test's body never returned\n");
+        assert!(!hung.is_clean());
+    }
+
+    #[test]
+    fn a_report_of_a_leak_begins_as_the_checker_expects() {
+        assert!(sample().to_string().starts_with(LEAK));
+    }
+
+    #[test]
+    fn json_has_every_field_and_escapes_names() {
+        let json = sample().to_json();
+        for part in [
+            r#""clean":false,"body":"returned","tasks":4"#,
+            r#""file":"src/pool.rs","line":17,"column":5,"count":3,"parked":2,"live":1,"never_yields":0,"oldest_ms":0"#,
+            r#""awaits":[{"location":"src/pool \"a\".rs:21:30","count":2}]"#,
+            r#""allowed":[{"allowance":"src/metrics.rs","tasks":4,"given":true}"#,
+        ] {
+            assert!(json.contains(part), "{part} is not in {json}");
+        }
+        assert_eq!(string("a\n\"\\\u{1}"), r#""a\u000a\"\\\u0001""#);
+    }
+
+    #[test]
+    fn colour_is_for_terminals() {
+        assert_eq!(sample().styled(&std::fs::File::open("/dev/null").unwrap()).to_string(), sample().to_string());
+        let painted = std::fmt::from_fn(|f| sample().write(f, COLOURS)).to_string();
+        assert!(painted.starts_with("\x1b[1;31mleak\x1b[0m: 4 tasks left"), "{painted}");
+    }
+}
