@@ -119,16 +119,15 @@ mod guard {
     use super::*;
 
     // ANCHOR: guard
-    #[tokio::test(start_paused = true)]
+    #[leakcheck::test(start_paused = true)]
     async fn a_caller_that_hangs_up_leaves_nothing_behind() {
         let desk = Arc::new(Desk::default());
+        let calls = leakcheck::scope();
         for caller in 0..20 {
             desk.serve(caller).await.unwrap();
         }
-        // Paused time: a minute passes as soon as all are idle.
-        tokio::time::sleep(Duration::from_secs(60)).await;
-        let metrics = tokio::runtime::Handle::current().metrics();
-        assert_eq!(metrics.num_alive_tasks(), 0, "tasks left");
+        // The desk lives on, and only the calls are over.
+        calls.assert().await;
         assert_eq!(desk.open.lock().unwrap().len(), 0, "rows left");
         assert_eq!(desk.yard.half_packed(), 0, "parcels torn");
     }

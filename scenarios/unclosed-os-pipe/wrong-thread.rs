@@ -107,15 +107,16 @@ mod guard {
     use super::*;
 
     // ANCHOR: guard
-    #[tokio::test]
-    async fn the_task_count_does_not_see_a_reading_thread() {
+    #[leakcheck::test]
+    #[should_panic(expected = "5 blocking threads left")]
+    async fn a_build_leaves_no_collector_behind() {
         let desk = Desk::default();
-        desk.visit(1).await.unwrap();
-        let metrics = tokio::runtime::Handle::current().metrics();
-        assert_eq!(metrics.num_alive_tasks(), 0);
-        // The build has one copy of the log, its collector another.
-        let builds = desk.builds.lock().unwrap();
-        assert_eq!(builds[0].log.sender_count(), 2);
+        let builds = leakcheck::scope();
+        for commit in 0..5 {
+            desk.visit(commit).await.unwrap();
+        }
+        // The desk lives on, and only the builds are over.
+        builds.assert().await;
     }
     // ANCHOR_END: guard
 }

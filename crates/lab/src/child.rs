@@ -214,7 +214,7 @@ mod tests {
         BufReader::new(group.take_stdout().unwrap()).lines().next_line().await.unwrap().unwrap()
     }
 
-    #[tokio::test]
+    #[leakcheck::test]
     async fn a_dropped_group_takes_its_grandchildren_along() {
         let mut group = Group::spawn(sh("sleep 300 & echo $!; wait")).unwrap();
         let grandchild = first_line(&mut group).await;
@@ -228,7 +228,7 @@ mod tests {
         timeout(Duration::from_secs(10), gone).await.expect("the grandchild still runs");
     }
 
-    #[tokio::test]
+    #[leakcheck::test]
     async fn a_group_that_ignores_the_request_is_killed() {
         let mut group = Group::spawn(sh("trap '' TERM; echo ready; while :; do sleep 0.1; done")).unwrap();
         first_line(&mut group).await;
@@ -236,7 +236,7 @@ mod tests {
         assert_eq!(describe(status), "was killed by signal 9");
     }
 
-    #[tokio::test]
+    #[leakcheck::test]
     async fn a_program_that_dies_leaves_its_last_words() {
         let script = std::env::temp_dir().join(format!("lab-dies-{}", std::process::id()));
         std::fs::write(&script, "#!/bin/sh\necho 'thread main panicked' >&2\nexit 101\n").unwrap();

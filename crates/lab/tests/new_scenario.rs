@@ -44,8 +44,11 @@ fn the_skeleton_is_judged_right_as_it_is() {
         assert!(!copy.read(file).to_lowercase().contains("unnamed"), "{file}");
     }
     copy.cargo(&["fmt", "--check", "-p", "unread-mail"]);
-    // The guards: the leak's is expected to panic.
-    copy.cargo(&["test", "--offline", "--bin", "unread-mail-leak", "--bin", "unread-mail-fix"]);
+    // The guards: the leak's is expected to panic, with the report that the page shows.
+    let guards = ["--bin", "unread-mail-leak", "--bin", "unread-mail-fix", "--", "--nocapture"];
+    let words = copy.cargo(&[&["test", "--offline"], &guards[..]].concat());
+    let report = copy.read("scenarios/unread-mail/guard.txt");
+    assert!(report.starts_with("leak: 20 tasks left\n") && words.contains(&report), "{report} is not in {words}");
     for (side, left) in [("leak", "1.00 left per request"), ("fix", "0.00 left per request")] {
         let words = copy.cargo(&["run", "--offline", "--bin", &format!("unread-mail-{side}"), "--", "--no-console"]);
         assert!(words.contains(left), "{side}: {words}");
@@ -76,13 +79,14 @@ impl Copy {
         std::fs::read_to_string(self.0.join(file)).unwrap()
     }
 
-    /// Runs cargo in the copy, with the target directory of this build: only the new scenario and the stage are built.
+    /// Runs cargo in the copy, with the target directory of this build: only the new scenario and the workspace's own crates
+    /// are built. Returns what was printed.
     fn cargo(&self, args: &[&str]) -> String {
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
         let out =
             Command::new("cargo").args(args).current_dir(&self.0).env("CARGO_TARGET_DIR", target).output().unwrap();
-        let words = String::from_utf8_lossy(&out.stdout).into_owned();
-        assert!(out.status.success(), "cargo {args:?}: {words}{}", String::from_utf8_lossy(&out.stderr));
+        let words = [out.stdout, out.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+        assert!(out.status.success(), "cargo {args:?}: {words}");
         words
     }
 }

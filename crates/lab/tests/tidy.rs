@@ -33,8 +33,7 @@ fn root() -> PathBuf {
 }
 
 fn scenarios() -> Vec<Scenario> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(scenario::all(&root())).unwrap()
+    leakcheck::Checker::current_thread().assert(|| async { scenario::all(&root()).await }).unwrap()
 }
 
 fn read(path: impl AsRef<Path>) -> String {
@@ -154,6 +153,40 @@ fn every_side_has_a_source_a_statement_one_marker_and_the_line_that_runs_it() {
 }
 
 #[test]
+fn leak_and_fix_have_one_guard_and_every_guard_is_a_leak_test() {
+    let mut problems = Vec::new();
+    for one in scenarios() {
+        for side in &one.sides {
+            let path = format!("scenarios/{}/{side}.rs", one.name);
+            let text = read(&path);
+            let leaks = one.lab.survivors.get(side).and_then(|stated| stated.get(&one.lab.gauge)) > Some(&0.0);
+            let problem = match guard(&text) {
+                None if ["leak", "fix"].contains(&side.as_str()) => "needs a test between `ANCHOR: guard` and its end",
+                Some(guard) if !guard.contains("#[leakcheck::test") => "its guard must be a `#[leakcheck::test]`",
+                Some(guard) if guard.contains("#[should_panic(") != leaks => {
+                    "`#[should_panic]` is for a side that leaks"
+                }
+                _ if text.contains("#[tokio::test") => "a test must be a `#[leakcheck::test]`, to name what is left",
+                _ => continue,
+            };
+            problems.push(format!("{path}: {problem}"));
+        }
+        let [leak, fix] = ["leak", "fix"].map(|side| read(format!("scenarios/{}/{side}.rs", one.name)));
+        let body = |text| guard(text).and_then(|guard| guard.split_once("async fn ")).map(|(_, body)| body.to_owned());
+        if body(&leak) != body(&fix) {
+            problems.push(format!("{}: the guards of leak.rs and fix.rs must be the same test", one.name));
+        }
+    }
+    fail_on(problems);
+}
+
+/// What a chapter shows of a side's test.
+fn guard(text: &str) -> Option<&str> {
+    let (_, guard) = text.split_once("// ANCHOR: guard\n")?;
+    Some(guard.split_once("// ANCHOR_END: guard\n")?.0)
+}
+
+#[test]
 fn the_diff_of_leak_and_fix_fits_one_screen() {
     let problems = scenarios().into_iter().filter_map(|one| {
         let [leak, fix] = ["leak", "fix"].map(|side| fs::read_to_string(one.source(side)).unwrap());
@@ -184,6 +217,7 @@ fn every_chapter_follows_the_template_and_shows_its_own_scenario() {
             format!("cargo lab pair {name}"),
             format!("scripts/pair {name}"),
             format!("scenarios/{name}/fix.rs:guard"),
+            format!("scenarios/{name}/guard.txt"),
         ];
         problems.extend(
             needed.iter().filter(|one| !text.contains(*one)).map(|one| format!("{name}.md: `{one}` is missing")),
@@ -251,6 +285,18 @@ fn versions_are_said_once_in_the_root_manifest() {
         }
     }
     fail_on(problems);
+}
+
+#[test]
+fn the_leak_checker_needs_nothing_of_this_workbook() {
+    for one in ["leakcheck", "leakcheck-macros"] {
+        let manifest: toml::Table = read(format!("crates/{one}/Cargo.toml")).parse().unwrap();
+        for table in ["dependencies", "dev-dependencies"] {
+            let needed = manifest.get(table).and_then(toml::Value::as_table).into_iter().flat_map(|table| table.keys());
+            let ours: Vec<_> = needed.filter(|name| ["stage", "lab", "claims"].contains(&name.as_str())).collect();
+            assert!(ours.is_empty(), "crates/{one} needs {ours:?}: then nobody can take it elsewhere");
+        }
+    }
 }
 
 #[test]

@@ -40,7 +40,7 @@ mod tests {
         assert_eq!(field("Threads:\t12\nVmRSS:\t  34 kB\n", "VmRSS:"), Some(34));
     }
 
-    #[tokio::test]
+    #[leakcheck::test]
     async fn a_socket_and_a_task_are_counted() {
         let before = read(&tokio::runtime::Handle::current().metrics());
         let _socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

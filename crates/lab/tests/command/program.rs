@@ -4,6 +4,7 @@ use std::{
     net::TcpListener,
     path::PathBuf,
     process::{Command, Stdio},
+    time::Duration,
 };
 
 use rustix::process::Signal;
@@ -15,8 +16,10 @@ const PROGRAM: &str = "unconsumed-send-leak";
 /// The built program.
 fn program(args: &[&str]) -> Command {
     let root = lab::root::find().unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let built = runtime.block_on(lab::cargo::build(&root, &[PROGRAM.to_owned()], |_| {})).unwrap();
+    // Another test's build may hold cargo's lock for a while.
+    let checker = leakcheck::Checker::current_thread().deadline(Duration::from_secs(1_800));
+    let built =
+        checker.assert(|| async move { lab::cargo::build(&root, &[PROGRAM.to_owned()], |_| {}).await }).unwrap();
     let path: &PathBuf = &built[PROGRAM];
     let mut command = Command::new(path);
     command.args(args).stdin(Stdio::null());
