@@ -29,7 +29,7 @@ use tokio::{
 };
 
 /// After SIGTERM a supervisor waits this long, then it kills. Kubernetes waits 30 s, systemd 90 s.
-pub(crate) const STOP_LIMIT: Duration = Duration::from_secs(2);
+pub(crate) const STOP_LIMIT: Duration = Duration::from_secs(4);
 
 /// Any free port.
 pub(crate) const ANY_PORT: SocketAddr =

@@ -3,6 +3,7 @@
 //! mdBook alone ends with success where an include names no file, an anchor does not exist, or a key of `book.toml` is
 //! unknown. Here each of these fails, and so does a directive whose recording is missing.
 
+mod card;
 mod diff;
 mod directive;
 mod figure;

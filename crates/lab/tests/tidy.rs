@@ -25,6 +25,9 @@ const HEADINGS: [&str; 10] = [
 const NAME_LENGTH_MAX: usize = 30;
 const SCENARIO_LINES_MAX: usize = 160;
 const CRATE_LINES_MAX: usize = 400;
+/// What fits into a row of the card, and of the index of symptoms.
+const QUESTION_MAX: usize = 60;
+const SYMPTOM_MAX: usize = 90;
 /// A screen of a diff, with the hunk marks.
 const DIFF_LINES_MAX: usize = 60;
 
@@ -282,6 +285,31 @@ fn versions_are_said_once_in_the_root_manifest() {
         }
         if manifest.get("lints").and_then(|lints| lints.get("workspace")).is_none() {
             problems.push(format!("{file}: needs [lints] workspace = true"));
+        }
+    }
+    fail_on(problems);
+}
+
+#[test]
+fn what_a_scenario_says_for_the_card_is_short() {
+    let mut problems = Vec::new();
+    for one in scenarios() {
+        let file = format!("scenarios/{}/Cargo.toml", one.name);
+        let manifest: toml::Table = read(&file).parse().unwrap();
+        let card = &manifest["package"]["metadata"].get("card");
+        let Some(card) = card else {
+            problems.push(format!("{file}: needs [package.metadata.card], as in scripts/template/Cargo.toml"));
+            continue;
+        };
+        let words = |key: &str| card[key].as_str().unwrap_or_default();
+        if !words("question").ends_with('?') || words("question").len() > QUESTION_MAX {
+            problems.push(format!("{file}: `question` must be one, of at most {QUESTION_MAX} characters"));
+        }
+        for symptom in card["symptoms"].as_array().into_iter().flatten().filter_map(toml::Value::as_str) {
+            if !symptom.ends_with('.') || symptom.len() > SYMPTOM_MAX {
+                problems
+                    .push(format!("{file}: a symptom is a sentence of at most {SYMPTOM_MAX} characters: {symptom}"));
+            }
         }
     }
     fail_on(problems);

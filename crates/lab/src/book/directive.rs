@@ -8,7 +8,7 @@ use mdbook_markdown::{
     pulldown_cmark::{Event, Tag},
 };
 
-use super::{diff, figure, source::Source, tables, value};
+use super::{card, diff, figure, source::Source, tables, value};
 
 const OPEN: &str = "{{#";
 const CLOSE: &str = "}}";
@@ -81,6 +81,10 @@ impl Place<'_> {
             let [claim, field] = args else { bail!("write `{{{{#claim NAME FIELD}}}}`") };
             return self.source.claim(claim, field);
         }
+        if let Some(table) = self.of_all(name, args)? {
+            self.ensure_alone()?;
+            return Ok(table + "\n");
+        }
         let [scenario, rest @ ..] = args else { bail!("it names no scenario") };
         if *name == "value" {
             let [side, path] = rest else { bail!("write `{{{{#value NAME SIDE PATH}}}}`") };
@@ -90,6 +94,19 @@ impl Place<'_> {
         self.ensure_alone()?;
         // What follows is Markdown again only after an empty line.
         Ok(block + "\n")
+    }
+
+    /// What is made of all scenarios, and so names none.
+    fn of_all(&self, name: &str, args: &[&str]) -> anyhow::Result<Option<String>> {
+        let table = match name {
+            "card" => card::card,
+            "symptoms" => card::symptoms,
+            "moved" => card::gauges,
+            "waits" => card::waits,
+            _ => return Ok(None),
+        };
+        ensure!(args.is_empty(), "write `{{{{#{name}}}}}`: it is made of all scenarios");
+        table(self.source).map(Some)
     }
 
     fn block(&self, name: &str, scenario: &str, rest: &[&str]) -> anyhow::Result<String> {
@@ -106,7 +123,10 @@ impl Place<'_> {
             ("survivors", _) => bail!("write `{{{{#survivors NAME SIDE}}}}`"),
             ("screen", []) => figure::screen(self.source, self.chapter, scenario),
             ("sides" | "gauges" | "screen", _) => bail!("write `{{{{#{name} NAME}}}}`"),
-            _ => bail!("unknown directive; there are chart, diff, sides, gauges, survivors, screen, value and claim"),
+            _ => bail!(
+                "unknown directive; there are chart, diff, sides, gauges, survivors, screen, value, claim, card, symptoms, \
+                 moved and waits"
+            ),
         }
     }
 
@@ -144,6 +164,8 @@ mod tests {
         );
         assert_eq!(problem("{{#chart}}"), "{{#chart}}: it names no scenario");
         assert_eq!(problem("{{#}}"), "{{#}}: it says nothing");
+        assert_eq!(problem("{{#card x}}"), "{{#card x}}: write `{{#card}}`: it is made of all scenarios");
+        assert_eq!(problem("See {{#waits}}"), "{{#waits}}: it must stand alone on its line");
         assert_eq!(
             problem("{{#gauges unconsumed-send leak}}"),
             "{{#gauges unconsumed-send leak}}: write `{{#gauges NAME}}`"

@@ -10,7 +10,10 @@ use std::{
 
 use anyhow::{Context, bail, ensure};
 
-use super::For;
+use super::{
+    For,
+    card::{self, Card, Listed},
+};
 use crate::{recording, series::Recording};
 
 pub(super) struct Source {
@@ -62,6 +65,28 @@ impl Source {
             serde_json::Value::Bool(false) => Ok("no".to_owned()),
             other => Ok(other.to_string()),
         }
+    }
+
+    /// Every scenario, in the order of the book.
+    pub(super) fn scenarios(&self) -> anyhow::Result<Vec<Listed>> {
+        let folder = self.root.join("scenarios");
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&folder).context("cannot list scenarios/")? {
+            let entry = entry?;
+            if entry.path().join("Cargo.toml").is_file() {
+                names.push(entry.file_name().to_string_lossy().into_owned());
+            }
+        }
+        let summary = fs::read_to_string(self.book_src.join("SUMMARY.md")).context("cannot read SUMMARY.md")?;
+        card::listed(&summary, names)
+    }
+
+    /// What a scenario says about itself for the card.
+    pub(super) fn card(&self, scenario: &str) -> anyhow::Result<Card> {
+        self.ensure_known(scenario)?;
+        let file = format!("scenarios/{scenario}/Cargo.toml");
+        let manifest = fs::read_to_string(self.root.join(&file)).with_context(|| format!("cannot read {file}"))?;
+        card::parse(&manifest).context(file)
     }
 
     /// A side's file, as it is in the repository.

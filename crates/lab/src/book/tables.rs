@@ -11,9 +11,9 @@ use crate::{
 };
 
 /// The stage's gauges in the order a reader looks at them; a scenario's own come after the headline.
-const STAGE: [&str; 6] = ["tasks", "blocking_threads", "threads", "fds", "sockets", "rss_kib"];
+pub(super) const STAGE: [&str; 6] = ["tasks", "blocking_threads", "threads", "fds", "sockets", "rss_kib"];
 /// Below this, nothing is left.
-const REST_PER_UNIT_MAX: f64 = stage::wire::REST_PER_UNIT_MAX;
+pub(super) const REST_PER_UNIT_MAX: f64 = stage::wire::REST_PER_UNIT_MAX;
 
 /// Every side: what it is, and what it leaves behind.
 pub(super) fn sides(source: &Source, recording: &Recording) -> anyhow::Result<String> {
@@ -118,7 +118,7 @@ fn group_row(scenario: &str, group: &Group) -> Vec<String> {
 }
 
 /// Memory is shown in MiB; KiB would be too many digits for a table on a phone.
-const MEMORY: &str = "rss_kib";
+pub(super) const MEMORY: &str = "rss_kib";
 const KIB_PER_MIB: f64 = 1024.0;
 
 fn title(gauge: &str) -> String {

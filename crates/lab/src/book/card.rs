@@ -1,0 +1,294 @@
+//! `{{#card}}`, the catalogue of every leak on one sheet, and `{{#symptoms}}`, `{{#moved}}` and `{{#waits}}`, the ways into it.
+//!
+//! All rows are found: scenarios by their folders, their order by `SUMMARY.md`, mistakes and fixes by their marked lines,
+//! guards by their tests, tell-tales by the recordings. Only what nobody can measure is written, in `[package.metadata.card]`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context, ensure};
+use serde::Deserialize;
+
+use super::{
+    html,
+    source::{self, Source},
+    tables,
+};
+use crate::{
+    chart::{self, gauge_title, per_unit},
+    series::{Group, Recording},
+};
+
+/// The leaking side is what the card is about.
+const LEAK: &str = "leak";
+/// A group of tasks is the leak's when there is at least this much of it per unit of work.
+const PER_UNIT_MIN: f64 = 0.5;
+/// Where nothing of the work is left to see.
+const NO_TASK: &str = "no task of the work is left";
+
+/// What a scenario's `Cargo.toml` says for the card.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Card {
+    /// What to ask first, of the code.
+    question: String,
+    /// What somebody sees or is told before they know that it is a leak.
+    symptoms: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Manifest {
+    package: Package,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    metadata: Metadata,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    card: Option<Card>,
+}
+
+/// Reads `[package.metadata.card]`.
+pub(super) fn parse(manifest: &str) -> anyhow::Result<Card> {
+    let manifest: Manifest = toml::from_str(manifest)?;
+    let card = manifest.package.metadata.card;
+    let card = card.context("has no [package.metadata.card] with a `question` and `symptoms`: see scripts/template")?;
+    ensure!(!card.question.is_empty() && !card.symptoms.is_empty(), "[package.metadata.card] is empty");
+    Ok(card)
+}
+
+/// One row for each scenario, and nothing that does not fit on a sheet.
+pub(super) fn card(source: &Source) -> anyhow::Result<String> {
+    let head = ["The mistake", "Tell-tale", "First question", "The fix", "The guard"];
+    let rows = source.scenarios()?.iter().map(|one| card_row(source, one)).collect::<anyhow::Result<Vec<_>>>()?;
+    let table = html::table("wb-card-table", "Each leak of this workbook", &head, &rows);
+    Ok(format!("<section class=\"wb-card\" aria-label=\"The card\">{table}</section>"))
+}
+
+fn card_row(source: &Source, one: &Listed) -> anyhow::Result<Vec<String>> {
+    let [leak, fix] = [LEAK, "fix"].map(|side| source.side(&one.name, side));
+    let (leak, fix) = (leak?, fix?);
+    let marked = |file: &str, side| {
+        let sentence = source::marked_sentence(file).with_context(|| format!("{}: {side} has no mark", one.name));
+        sentence.map(|words| html::prose(&capital(&words)))
+    };
+    let guard = guard(&fix).with_context(|| format!("{}: fix.rs has no guard with a test", one.name))?;
+    Ok(vec![
+        format!("{}<br><span class=\"wb-why\">{}</span>", link(one), marked(&leak, LEAK)?),
+        telltale(&*source.recording(&one.name)?)?,
+        html::prose(&source.card(&one.name)?.question),
+        marked(&fix, "fix")?,
+        html::text(&guard),
+    ])
+}
+
+/// The gauges that a leak moves, then what the console says of the tasks that are left.
+fn telltale(recording: &Recording) -> anyhow::Result<String> {
+    let moved: Vec<_> =
+        moved(recording)?.iter().map(|(name, by)| format!("{} {}", name.replace('_', " "), signed(*by))).collect();
+    let unit = html::text(&recording.unit);
+    let gauges = if moved.is_empty() { "no gauge".to_owned() } else { html::text(&moved.join(", ")) };
+    Ok(format!("<b>{gauges}</b> per {unit}.<br>Console: {}", console(recording)?))
+}
+
+fn console(recording: &Recording) -> anyhow::Result<String> {
+    let most = left(recording)?.into_iter().max_by_key(|group| group.count);
+    let words = most.map(|group| {
+        let polls = match group.polls {
+            (1, 1) => "1 poll".to_owned(),
+            (fewest, most) if fewest == most => format!("{most} polls"),
+            (fewest, most) => format!("{fewest}–{most} polls"),
+        };
+        html::text(&format!("{}, {polls}, {}", group.state, wait(group)))
+    });
+    Ok(words.unwrap_or_else(|| NO_TASK.to_owned()))
+}
+
+/// What people say first, and where to go.
+pub(super) fn symptoms(source: &Source) -> anyhow::Result<String> {
+    let mut rows = Vec::new();
+    for one in source.scenarios()? {
+        let card = source.card(&one.name)?;
+        for symptom in &card.symptoms {
+            rows.push(vec![html::prose(symptom), html::prose(&card.question), link(&one)]);
+        }
+    }
+    Ok(html::table("wb-index", "From what you notice", &["You notice", "Ask first", "Chapter"], &rows))
+}
+
+/// Which gauge moves in which leak.
+pub(super) fn gauges(source: &Source) -> anyhow::Result<String> {
+    let mut found: BTreeMap<(usize, String), Vec<String>> = BTreeMap::new();
+    for one in source.scenarios()? {
+        let recording = source.recording(&one.name)?;
+        for (name, by) in moved(&recording)? {
+            let (rank, title) = match tables::STAGE.iter().position(|stage| *stage == name) {
+                Some(rank) => (rank, gauge_title(name)),
+                None => (tables::STAGE.len(), "a gauge of the service's own".to_owned()),
+            };
+            let own = if rank == tables::STAGE.len() { format!("{} ", gauge_title(name)) } else { String::new() };
+            let words = format!("{} ({own}{} per {})", link(&one), signed(by), html::text(&recording.unit));
+            found.entry((rank, title)).or_default().push(words);
+        }
+    }
+    let rows: Vec<_> = found.into_iter().map(|((_, title), leaks)| vec![title, leaks.join(", ")]).collect();
+    Ok(html::table("wb-index", "From the gauge that moves", &["It rises and stays", "In"], &rows))
+}
+
+/// What the console says the leaked tasks wait on.
+pub(super) fn waits(source: &Source) -> anyhow::Result<String> {
+    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for one in source.scenarios()? {
+        let recording = source.recording(&one.name)?;
+        let mut words: BTreeSet<_> =
+            left(&recording)?.into_iter().map(|group| format!("{}, {}", group.state, wait(group))).collect();
+        if words.is_empty() {
+            words.insert(NO_TASK.to_owned());
+        }
+        words.into_iter().for_each(|words| found.entry(words).or_default().push(link(&one)));
+    }
+    let rows: Vec<_> = found.into_iter().map(|(words, leaks)| vec![html::text(&words), leaks.join(", ")]).collect();
+    Ok(html::table("wb-index", "From what tokio-console shows", &["The tasks that are left", "In"], &rows))
+}
+
+/// A scenario and its chapter's title, in the order of the book.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Listed {
+    pub(super) name: String,
+    pub(super) title: String,
+}
+
+/// The scenarios in the order in which `SUMMARY.md` links their chapters.
+pub(super) fn listed(summary: &str, mut names: Vec<String>) -> anyhow::Result<Vec<Listed>> {
+    let mut all = Vec::new();
+    for line in summary.lines() {
+        let Some((title, rest)) = line.split_once("](") else { continue };
+        let Some(name) = rest.split_once(".md)").map(|(name, _)| name) else { continue };
+        let Some(at) = names.iter().position(|known| known == name) else { continue };
+        let title = title.trim_start_matches(['-', ' ', '[']).to_owned();
+        all.push(Listed { name: names.swap_remove(at), title });
+    }
+    names.sort();
+    ensure!(names.is_empty(), "SUMMARY.md has no line for {}: add one", names.join(", "));
+    Ok(all)
+}
+
+fn link(one: &Listed) -> String {
+    format!("<a href=\"{}.html\">{}</a>", html::text(&one.name), html::text(&one.title))
+}
+
+/// The name of the first test in the guard, as a sentence.
+fn guard(fix: &str) -> Option<String> {
+    let (_, after) = fix.split_once("// ANCHOR: guard\n")?;
+    let (name, _) = after.split_once("fn ")?.1.split_once('(')?;
+    Some(capital(&name.replace('_', " ")) + ".")
+}
+
+fn capital(words: &str) -> String {
+    let mut chars = words.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
+/// The gauges that tell leak and fix apart, with how much stays per unit, the headline first. Work done rises in both, and
+/// memory in all: neither is a tell-tale.
+fn moved(recording: &Recording) -> anyhow::Result<Vec<(&str, f64)>> {
+    let [leak, fix] = [chart::run(recording, LEAK)?, chart::run(recording, "fix")?].map(|run| &run.report.survivors);
+    let rank = |name: &str| match name {
+        name if name == recording.gauge => 0,
+        name => 1 + tables::STAGE.iter().position(|stage| *stage == name).unwrap_or(tables::STAGE.len()),
+    };
+    let in_fix = |name: &String| fix.get(name).copied().unwrap_or_default();
+    let mut moved: Vec<_> = leak
+        .iter()
+        .filter(|(name, left)| *name != tables::MEMORY && **left > tables::REST_PER_UNIT_MAX)
+        .filter(|(name, left)| in_fix(name) < **left / 2.0)
+        .map(|(name, left)| (name.as_str(), *left))
+        .collect();
+    moved.sort_by_key(|(name, _)| rank(name));
+    Ok(moved)
+}
+
+/// The console's groups of tasks that the leak's work left.
+fn left(recording: &Recording) -> anyhow::Result<Vec<&Group>> {
+    let run = chart::run(recording, LEAK)?;
+    let least = run.report.units_done as f64 * PER_UNIT_MIN;
+    Ok(run.console.groups.iter().filter(|group| group.count as f64 >= least).collect())
+}
+
+/// What they wait on, without its place and details: those are in the chapter.
+fn wait(group: &Group) -> String {
+    let kind = |words: &str| [" made at ", ",", " ("].iter().fold(words, |words, end| before(words, end)).to_owned();
+    match group.waits_on.as_deref().map(kind) {
+        Some(kind) => format!("waits on {kind}"),
+        None => "wait unseen".to_owned(),
+    }
+}
+
+fn before<'a>(words: &'a str, end: &str) -> &'a str {
+    words.split_once(end).map_or(words, |(before, _)| before)
+}
+
+fn signed(by: f64) -> String {
+    format!("+{}", per_unit(by))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(table: &str, part: &str) {
+        assert!(table.contains(part), "{part}\nis not in\n{table}");
+    }
+
+    #[test]
+    fn a_scenario_without_a_card_or_with_an_unknown_word_is_an_error() {
+        let error = |card: &str| format!("{:#}", parse(&format!("[package.metadata]\n{card}")).unwrap_err());
+        assert!(error("").starts_with("has no [package.metadata.card]"));
+        assert!(error("card = { question = \"Who?\", symptoms = [] }").ends_with("is empty"));
+        assert!(error("card = { question = \"Who?\", symptoms = [\"It grows.\"], cure = \"\" }").contains("cure"));
+    }
+
+    #[test]
+    fn scenarios_stand_in_the_order_of_the_summary_and_none_is_left_out() {
+        let names = || vec!["a-leak".to_owned(), "b-leak".to_owned()];
+        let summary = "# Summary\n[Start](README.md)\n- [Second](b-leak.md)\n  - [First](a-leak.md)\n";
+        let all = listed(summary, names()).unwrap();
+        assert_eq!(all.iter().map(|one| one.title.as_str()).collect::<Vec<_>>(), ["Second", "First"]);
+        let error = listed("- [Second](b-leak.md)", names()).unwrap_err();
+        assert_eq!(error.to_string(), "SUMMARY.md has no line for a-leak: add one");
+    }
+
+    #[test]
+    fn a_row_is_made_of_marks_test_recording_and_question() {
+        let table = card(&Source::fixture()).unwrap();
+        check(&table, "<a href=\"unconsumed-send.html\">Unconsumed send</a>");
+        check(
+            &table,
+            "<b>tasks +6, offers held +1</b> per search.<br>Console: idle, 2 polls, waits on Semaphore of a channel<",
+        );
+        check(&table, "Who receives after the first answer?");
+        check(&table, "A search leaves no task behind.");
+    }
+
+    #[test]
+    fn each_index_leads_from_what_is_seen_to_the_chapter() {
+        let source = Source::fixture();
+        check(&symptoms(&source).unwrap(), ">Memory grows with every search.</th>");
+        check(&gauges(&source).unwrap(), ">live tasks</th><td data-label=\"In\"><a href=\"unconsumed-send.html\">");
+        check(&waits(&source).unwrap(), "idle, ");
+    }
+
+    #[test]
+    fn what_returned_to_rest_and_what_is_few_is_no_tell_tale() {
+        let mut recording = (*Source::fixture().recording("unconsumed-send").unwrap()).clone();
+        let leak = recording.sides.get_mut(LEAK).unwrap();
+        leak.report.survivors.values_mut().for_each(|left| *left = 0.0);
+        leak.console.groups.iter_mut().for_each(|group| group.count = 1);
+        assert_eq!(
+            telltale(&recording).unwrap(),
+            "<b>no gauge</b> per search.<br>Console: no task of the work is left"
+        );
+    }
+}

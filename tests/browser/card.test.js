@@ -1,0 +1,69 @@
+// The card is one sheet of A4 with every scenario on it, and every way of the index leads to a chapter.
+import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { Lab, TARGET, startBrowser } from './lab.js';
+
+/** A4 in points. Chromium rounds to whole pixels. */
+const A4 = [595, 842];
+/** Smaller letters are not read from a sheet on a desk. */
+const POINTS_MIN = 7;
+
+let lab, browser;
+before(async () => {
+  lab = await Lab.start();
+  browser = await startBrowser();
+});
+after(async () => {
+  await browser?.close();
+  await lab?.stop();
+});
+
+/** The page as it would be printed; a PDF names each sheet and its size in the clear. */
+async function sheets(page) {
+  const pdf = await page.pdf({ preferCSSPageSize: true });
+  const sizes = [...pdf.toString('latin1').matchAll(/\/MediaBox\s*\[0 0 ([\d.]+) ([\d.]+)\]/g)];
+  return { pdf, sizes: sizes.map(([, width, height]) => [Math.round(width), Math.round(height)]) };
+}
+
+test('the card fits one sheet of A4 and lists every scenario', async () => {
+  const page = await browser.newPage();
+  await page.goto(`${lab.url}card.html`);
+  const names = Object.keys(await lab.scenarios());
+  const listed = await page.locator('.wb-card tbody th a').evaluateAll(links => links.map(link => link.getAttribute('href')));
+  assert.ok(names.length > 8, names.join(' '));
+  assert.deepEqual(listed.toSorted(), names.map(name => `${name}.html`).toSorted());
+
+  const { pdf, sizes } = await sheets(page);
+  mkdirSync(path.join(TARGET, 'screenshots'), { recursive: true });
+  writeFileSync(path.join(TARGET, 'screenshots/card.pdf'), pdf);
+  assert.deepEqual(sizes, [A4]);
+
+  await page.emulateMedia({ media: 'print' });
+  const pixels = await page.locator('.wb-card td').first().evaluate(cell => parseFloat(getComputedStyle(cell).fontSize));
+  assert.ok(pixels * 72 / 96 >= POINTS_MIN, `${pixels} px`);
+  for (const hidden of await page.locator('.wb-card-about').all()) assert.equal(await hidden.isVisible(), false);
+
+  // What does not fit is seen: the same rows three times are more than one sheet.
+  await page.locator('.wb-card tbody').evaluate(rows => { rows.innerHTML = rows.innerHTML.repeat(3); });
+  assert.ok((await sheets(page)).sizes.length > 1);
+  await page.close();
+});
+
+test('every scenario is in each table of the index, and every link leads to a chapter', async () => {
+  const page = await browser.newPage();
+  await page.goto(`${lab.url}symptoms.html`);
+  const names = Object.keys(await lab.scenarios());
+  const tables = page.locator('.wb-index');
+  assert.equal(await tables.count(), 3);
+  // By gauge are those that move one; by remark and by screen are all.
+  for (const at of [0, 2]) {
+    const links = await tables.nth(at).locator('a').evaluateAll(all => all.map(link => link.getAttribute('href')));
+    assert.deepEqual([...new Set(links)].toSorted(), names.map(name => `${name}.html`).toSorted());
+  }
+  for (const href of await tables.locator('a').evaluateAll(all => [...new Set(all.map(link => link.href))])) {
+    assert.equal((await page.request.get(href)).status(), 200, href);
+  }
+  await page.close();
+});
