@@ -6,6 +6,8 @@
 //!
 //! You will see the count rise with every report, and come back to where it started.
 
+#[cfg(test)]
+mod aborted;
 mod log;
 mod world;
 
@@ -18,7 +20,7 @@ use std::{
 };
 
 use tokio::{sync::Barrier, task::JoinSet};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use world::{CHAPTERS, amounts, count_panics, fonts, panics, print};
 
 fn main() -> ExitCode {
@@ -77,7 +79,9 @@ impl Report {
     async fn finish(self: Arc<Self>) {
         let mut chapters = JoinSet::new();
         for chapter in 0..CHAPTERS {
-            chapters.spawn(self.clone().set(chapter));
+            // FIX: it cancels on every way out; a panic is one.
+            let promise = self.broken.clone().drop_guard();
+            chapters.spawn(self.clone().set(chapter, promise));
         }
         let mut ready = true;
         while let Some(end) = chapters.join_next().await {
@@ -89,9 +93,11 @@ impl Report {
     }
 
     /// True when the chapter was printed.
-    async fn set(self: Arc<Self>, chapter: usize) -> bool {
-        // FIX: it cancels on every way out, and a panic is one.
-        let promise = self.broken.clone().drop_guard();
+    async fn set(
+        self: Arc<Self>,
+        chapter: usize,
+        promise: DropGuard,
+    ) -> bool {
         let pages = self.lay_out(chapter).await;
         self.pages.lock().unwrap()[chapter] = pages;
         tokio::select! {

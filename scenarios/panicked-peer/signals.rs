@@ -40,9 +40,9 @@ async fn table() -> String {
         ("`oneshot`", oneshot_owned()),
         ("its `JoinHandle`", joined()),
         ("`CancellationToken`, a `DropGuard`", drop_guard()),
-        ("`Semaphore`, a permit it holds", permit_held()),
-        ("tokio's `Mutex`, locked by it", lock_held()),
-        ("`std`'s `Mutex`, locked by it", std_lock_held()),
+        ("`Semaphore`, `drop(permit)`", permit_held()),
+        ("tokio's `Mutex`, its lock", lock_held()),
+        ("`std`'s `Mutex`, its lock", std_lock_held()),
     ];
     let head = "| the signal that a panicked task owed | wait for ever | what the wait returns |";
     let mut table = format!("{head}\n|---|--:|---|\n");
@@ -148,7 +148,11 @@ fn permits_to_give() -> (Peer, Vec<Waiter>) {
 fn permit_held() -> (Peer, Vec<Waiter>) {
     let permits = Arc::new(Semaphore::new(1));
     let held = permits.clone().try_acquire_owned().unwrap();
-    (panics(held), on_permits(&permits))
+    let peer = async move {
+        panics(()).await;
+        drop(held);
+    };
+    (Box::pin(peer), on_permits(&permits))
 }
 
 fn on_permits(permits: &Arc<Semaphore>) -> Vec<Waiter> {
