@@ -72,6 +72,7 @@ impl Till {
     }
 }
 
+// ANCHOR: writer
 async fn book_all(
     mut queue: mpsc::Receiver<Sale>,
     ledger: Arc<Ledger>,
@@ -88,6 +89,7 @@ async fn book_all(
         ledger.book(sale).await;
     }
 }
+// ANCHOR_END: writer
 // ANCHOR_END: service
 
 /// The auditor's: receipts handed out, and sales with a receipt that are in no ledger.

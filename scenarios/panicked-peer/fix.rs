@@ -93,6 +93,7 @@ impl Report {
     }
 
     /// True when the chapter was printed.
+    // ANCHOR: set
     async fn set(
         self: Arc<Self>,
         chapter: usize,
@@ -108,6 +109,7 @@ impl Report {
         self.desk.printed.fetch_add(1, Ordering::Relaxed);
         true
     }
+    // ANCHOR_END: set
 
     async fn lay_out(&self, chapter: usize) -> usize {
         fonts().await;

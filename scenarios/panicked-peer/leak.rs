@@ -70,6 +70,7 @@ impl Report {
         Self { desk, customer, pages, counted }
     }
 
+    // ANCHOR: set
     async fn set(self: Arc<Self>, chapter: usize) {
         let pages = self.lay_out(chapter).await;
         self.pages.lock().unwrap()[chapter] = pages;
@@ -78,6 +79,7 @@ impl Report {
         print(chapter, self.first_page(chapter)).await;
         self.desk.printed.fetch_add(1, Ordering::Relaxed);
     }
+    // ANCHOR_END: set
 
     async fn lay_out(&self, chapter: usize) -> usize {
         fonts().await;

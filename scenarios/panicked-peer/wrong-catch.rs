@@ -72,6 +72,7 @@ impl Report {
         Self { desk, customer, pages, counted }
     }
 
+    // ANCHOR: set
     async fn set(self: Arc<Self>, chapter: usize) {
         let layout = AssertUnwindSafe(self.lay_out(chapter));
         let Ok(pages) = layout.catch_unwind().await else {
@@ -84,6 +85,7 @@ impl Report {
         print(chapter, self.first_page(chapter)).await;
         self.desk.printed.fetch_add(1, Ordering::Relaxed);
     }
+    // ANCHOR_END: set
 
     async fn lay_out(&self, chapter: usize) -> usize {
         fonts().await;

@@ -69,6 +69,7 @@ impl Report {
         Self { desk, customer, pages, counted }
     }
 
+    // ANCHOR: finish
     async fn finish(self: Arc<Self>) {
         let set = |n| tokio::spawn(self.clone().set(n));
         let mut ready = true;
@@ -82,6 +83,7 @@ impl Report {
             self.desk.failed.fetch_add(1, Ordering::Relaxed);
         }
     }
+    // ANCHOR_END: finish
 
     async fn set(self: Arc<Self>, chapter: usize) {
         let pages = self.lay_out(chapter).await;
