@@ -1,5 +1,6 @@
-//! The report that a chapter shows under *Guard* is the one that the leak's own test gave, word for word. Only what
-//! differs from machine to machine is left out: the folder of cargo's registry, and, when they are compared, the tasks' ages.
+//! The report that a chapter shows under *Guard* is the one that the leak's own test gave, word for word: that of the leak
+//! checker, or, where what is lost is not a task, the guard's assertion that begins with `lost: `. Only what differs from
+//! machine to machine is left out: the folder of cargo's registry, and, when they are compared, the tasks' ages.
 //!
 //! `LAB_GUARDS=write cargo test --test guards` writes the reports anew.
 
@@ -26,6 +27,10 @@ fn a_report_is_found_among_other_words_and_loses_the_registrys_folder() {
         note: run with `RUST_BACKTRACE=1`\ntest guard::a - should panic ... ok\n";
     let report = "leak: 1 task left\n  1 task spawned at tonic-0.14.9/src/a.rs:3:4: parked; under 1 s old\n";
     assert_eq!(report_in(words).as_deref(), Some(report));
+    assert_eq!(
+        report_in("thread 'guard::a' (7) panicked at a.rs:1:2:\nlost: 3 of 8\nnote: x\n").as_deref(),
+        Some("lost: 3 of 8\n")
+    );
     assert_eq!(report_in("running 1 test\ntest a ... ok\n"), None);
     assert_eq!(without_ages(report), "leak: 1 task left\n  1 task spawned at tonic-0.14.9/src/a.rs:3:4: parked\n");
 }
@@ -68,7 +73,8 @@ fn without_ages(report: &str) -> String {
 
 /// The first report in what a test printed.
 fn report_in(words: &str) -> Option<String> {
-    let mut lines = words.lines().skip_while(|line| !line.starts_with("leak: "));
+    let is_head = |line: &&str| line.starts_with("leak: ") || line.starts_with("lost: ");
+    let mut lines = words.lines().skip_while(|line| !is_head(line));
     let head = lines.next()?;
     let rest = lines.take_while(|line| line.starts_with("  "));
     Some(std::iter::once(head).chain(rest).map(|line| cut(line) + "\n").collect())

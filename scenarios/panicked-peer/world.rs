@@ -1,0 +1,54 @@
+//! The outside world: the customers' rows, the press, and the log that every panic reaches.
+
+use std::{
+    panic,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use tokio::time::sleep;
+
+/// Chapters of a report, and tasks that set it.
+pub(crate) const CHAPTERS: usize = 4;
+/// Every so many customers, one has typed an amount by hand.
+const TYPED_EVERY: u64 = 4;
+/// The chapter with that amount. It is not the first.
+const TYPED_IN: usize = 2;
+/// What fonts take, and what paper takes.
+const STEP: Duration = Duration::from_millis(2);
+
+static PANICS: AtomicU64 = AtomicU64::new(0);
+
+/// A panic hook, as many a service has one: counts for the dashboard, and prints the first. The default hook prints them all.
+pub(crate) fn count_panics() {
+    panic::set_hook(Box::new(|info| {
+        if PANICS.fetch_add(1, Ordering::Relaxed) == 0 {
+            eprintln!("{info} (later panics are counted)");
+        }
+    }));
+}
+
+pub(crate) fn panics() -> u64 {
+    PANICS.load(Ordering::Relaxed)
+}
+
+/// The amounts of one chapter, as the customer's books have them.
+pub(crate) fn amounts(
+    customer: u64,
+    chapter: usize,
+) -> [&'static str; 3] {
+    let typed = customer % TYPED_EVERY == TYPED_EVERY - 1;
+    let last =
+        if typed && chapter == TYPED_IN { "1 200" } else { "1200" };
+    ["310", "45", last]
+}
+
+/// Loads the fonts.
+pub(crate) async fn fonts() {
+    sleep(STEP).await;
+}
+
+/// Prints a chapter, with its page numbers. A real press would be another machine, and the wait would have a limit.
+pub(crate) async fn print(_chapter: usize, _first_page: usize) {
+    sleep(STEP).await;
+}
