@@ -10,7 +10,7 @@ use tonic::Status;
 use xds::{LISTENER, Request};
 
 /// The control plane waits no longer for the inventory.
-const WAIT_MAX: Duration = Duration::from_millis(50);
+const WAIT_MAX: Duration = Duration::from_millis(20);
 
 /// Another service, which writes down who asks for what. While it is down it refuses as many requests as there are units of work,
 /// and lets the others wait.

@@ -27,7 +27,7 @@ const SHOP_AT: (&str, &str) =
     ("XDS_DELTA_STREAM_SHOP", "127.0.0.1:8080");
 /// The built-in client waits no longer for anything.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
-/// Every fifth Envoy is a gateway that finds clusters on demand, and asks for so many while its stream is young.
+/// Every second Envoy is a gateway that finds clusters on demand, and asks for so many while its stream is young.
 const ON_DEMAND: usize = 20;
 
 /// The Envoys of the shop.
@@ -104,7 +104,7 @@ impl Envoys {
         );
         let told =
             told.await.context("no stream was opened")??.into_inner();
-        Ok(Configured::ByUs { told, _leave: leave })
+        Ok(Configured::ByUs { told: Box::new(told), _leave: leave })
     }
 
     /// One stream, until the control plane ends it.
@@ -131,7 +131,10 @@ impl Envoys {
 /// An Envoy with a stream that stays open; dropped, it leaves.
 pub(crate) enum Configured {
     /// The built-in client.
-    ByUs { told: Streaming<Response>, _leave: oneshot::Sender<()> },
+    ByUs {
+        told: Box<Streaming<Response>>,
+        _leave: oneshot::Sender<()>,
+    },
     /// The inventory sends: an Envoy accepted a listener.
     ByAnEnvoy(watch::Receiver<u64>),
 }
@@ -177,7 +180,7 @@ pub(crate) fn warm_envoy(
     number: u64,
 ) -> impl Stream<Item = Request> + Unpin + Send + 'static {
     let has = requests("2");
-    let more = if number % 5 == 4 { ON_DEMAND } else { 0 };
+    let more = if number % 2 == 1 { ON_DEMAND } else { 0 };
     let on_demand = (0..more).map(|n| Request {
         type_url: TYPES[0].into(),
         resource_names_subscribe: vec![format!("on-demand-{n}")],

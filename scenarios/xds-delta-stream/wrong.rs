@@ -4,7 +4,7 @@
 //!
 //! Run it: `cargo run --bin xds-delta-stream-wrong`
 //!
-//! You will see that one stream in five still leaves a reader, and every one its entry.
+//! You will see that every second stream still leaves a reader, and every one its entry.
 
 mod inventory;
 mod world;
