@@ -1,0 +1,148 @@
+//! Keeps a stream's entry, and with it the queue of its requests, when the stream ends by an error.
+//!
+//! A control plane tells its Envoys what to serve, over one delta stream each. The inventory of Envoys is down.
+//!
+//! Run it: `cargo run --bin xds-delta-stream-leak`
+//!
+//! You will see one task more for every reconnect. With `XDS_DELTA_STREAM_LISTEN=127.0.0.1:18000` before and
+//! `-- --units 50` behind, it waits for 50 reconnects of a real Envoy instead of its own client.
+
+mod inventory;
+mod world;
+
+use std::{
+    collections::HashMap,
+    process::ExitCode,
+    sync::{Arc, Mutex},
+};
+
+use futures_util::StreamExt;
+use inventory::Inventory;
+use tokio::{
+    net::TcpListener,
+    sync::{Mutex as AsyncMutex, mpsc},
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+use tonic::{Status, transport::Server};
+use world::Envoys;
+use xds::{Answer, Cache, Incoming, Request, Session};
+
+fn main() -> ExitCode {
+    stage::run(stage::scenario!(), async |stage| {
+        let (envoys, listener) = Envoys::open().await?;
+        let plane = Arc::new(Plane::default());
+        let (server, shown) = (plane.serve(listener), plane.clone());
+        stage.gauge("streams", move || shown.streams());
+        let Plane { cache, inventory, .. } = &*plane;
+        let envoy = envoys.outage(stage, cache, inventory).await?;
+        Ok((plane, server, envoys, envoy))
+    })
+}
+
+// ANCHOR: service
+/// Requests of a stream that wait for their turn.
+const REQUESTS: usize = 1;
+
+#[derive(Default)]
+struct Plane {
+    cache: Cache,
+    inventory: Inventory,
+    /// The streams that are open, for the status page.
+    streams: Mutex<HashMap<u64, Arc<Requests>>>,
+    stop: CancellationToken,
+}
+
+/// The reader sends, the processor receives. It closes when the
+/// last owner is gone.
+type Requests = AsyncMutex<mpsc::Receiver<Request>>;
+
+impl Plane {
+    /// A stream, from its first request to its end. The network
+    /// receives what is sent to `answers`, and closes it.
+    async fn process(
+        self: Arc<Self>,
+        id: u64,
+        incoming: Incoming,
+        answers: mpsc::Sender<Answer>,
+    ) -> Result<(), Status> {
+        let (tx, rx) = mpsc::channel(REQUESTS);
+        let requests = Arc::new(AsyncMutex::new(rx));
+        self.register(id, requests.clone());
+        tokio::spawn(read(incoming, tx));
+        let mut requests = requests.lock().await;
+        let mut session = Session::default();
+        let mut news = self.cache.follow();
+        loop {
+            tokio::select! {
+                request = requests.recv() => {
+                    let Some(request) = request else { break };
+                    self.inventory.note(&request).await?;
+                    session.accept(request);
+                }
+                Ok(()) = news.changed() => {}
+                () = self.stop.cancelled() => break,
+            }
+            let snapshot = news.borrow_and_update().clone();
+            session.answer(&snapshot, &answers).await?;
+        }
+        // LEAK: every `?` above leaves without this line.
+        self.streams.lock().unwrap().remove(&id);
+        Ok(())
+    }
+
+    fn register(&self, id: u64, requests: Arc<Requests>) {
+        self.streams.lock().unwrap().insert(id, requests);
+    }
+}
+
+/// Hands on what an Envoy sends, until its stream ends.
+async fn read(mut incoming: Incoming, to: mpsc::Sender<Request>) {
+    while let Some(Ok(request)) = incoming.next().await {
+        if to.send(request).await.is_err() {
+            return;
+        }
+    }
+}
+// ANCHOR_END: service
+
+impl Plane {
+    /// All of it ends when the set is dropped.
+    fn serve(self: &Arc<Self>, at: TcpListener) -> JoinSet<()> {
+        let plane = self.clone();
+        xds::serve(Server::builder(), at, move |id, says, answers| {
+            plane.clone().process(id, says, answers)
+        })
+    }
+
+    fn streams(&self) -> u64 {
+        self.streams.lock().unwrap().len() as u64
+    }
+}
+
+#[cfg(test)]
+mod guard {
+    use super::*;
+
+    // ANCHOR: guard
+    #[leakcheck::test(start_paused = true)]
+    #[should_panic(
+        expected = "20 tasks spawned at scenarios/xds-delta-stream/leak.rs"
+    )]
+    async fn an_error_leaves_no_reader_behind() {
+        let plane = Arc::new(Plane::default());
+        plane.inventory.fail(20);
+        let streams = leakcheck::scope();
+        for id in 0..20 {
+            let (tx, _rx) = mpsc::channel(1);
+            let says = world::warm_envoy(id).map(Ok).boxed();
+            let end = plane.clone().process(id, says, tx).await;
+            let told = end.unwrap_err().code();
+            assert_eq!(told, tonic::Code::Unavailable);
+        }
+        // The control plane lives on, and only the streams ended.
+        streams.assert().await;
+        assert_eq!(plane.streams(), 0, "entries left");
+    }
+    // ANCHOR_END: guard
+}

@@ -1,0 +1,132 @@
+//! Asks the Envoy every 200 milliseconds whether it is still there, and keeps the stream's entry as before.
+//!
+//! A control plane tells its Envoys what to serve, over one delta stream each. The inventory of Envoys is down.
+//!
+//! Run it: `cargo run --bin xds-delta-stream-wrong-keepalive`
+//!
+//! You will see one task more for every reconnect: the Envoy is still there.
+
+mod inventory;
+mod world;
+
+use std::{
+    collections::HashMap,
+    process::ExitCode,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use futures_util::StreamExt;
+use inventory::Inventory;
+use tokio::{
+    net::TcpListener,
+    sync::{Mutex as AsyncMutex, mpsc},
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+use tonic::{Status, transport::Server};
+use world::Envoys;
+use xds::{Answer, Cache, Incoming, Request, Session};
+
+fn main() -> ExitCode {
+    stage::run(stage::scenario!(), async |stage| {
+        let (envoys, listener) = Envoys::open().await?;
+        let plane = Arc::new(Plane::default());
+        let (server, shown) = (plane.serve(listener), plane.clone());
+        stage.gauge("streams", move || shown.streams());
+        let Plane { cache, inventory, .. } = &*plane;
+        let envoy = envoys.outage(stage, cache, inventory).await?;
+        Ok((plane, server, envoys, envoy))
+    })
+}
+
+// ANCHOR: service
+/// Requests of a stream that wait for their turn.
+const REQUESTS: usize = 1;
+
+/// How often an Envoy is asked whether it is there, and how long
+/// it may take to say so.
+const PING: Duration = Duration::from_millis(200);
+
+fn attentive() -> Server {
+    Server::builder()
+        .tcp_keepalive(Some(PING))
+        .http2_keepalive_interval(Some(PING))
+        .http2_keepalive_timeout(Some(PING))
+}
+
+#[derive(Default)]
+struct Plane {
+    cache: Cache,
+    inventory: Inventory,
+    /// The streams that are open, for the status page.
+    streams: Mutex<HashMap<u64, Arc<Requests>>>,
+    stop: CancellationToken,
+}
+
+/// The reader sends, the processor receives. It closes when the
+/// last owner is gone.
+type Requests = AsyncMutex<mpsc::Receiver<Request>>;
+
+impl Plane {
+    /// A stream, from its first request to its end. The network
+    /// receives what is sent to `answers`, and closes it.
+    async fn process(
+        self: Arc<Self>,
+        id: u64,
+        incoming: Incoming,
+        answers: mpsc::Sender<Answer>,
+    ) -> Result<(), Status> {
+        let (tx, rx) = mpsc::channel(REQUESTS);
+        let requests = Arc::new(AsyncMutex::new(rx));
+        self.register(id, requests.clone());
+        tokio::spawn(read(incoming, tx));
+        let mut requests = requests.lock().await;
+        let mut session = Session::default();
+        let mut news = self.cache.follow();
+        loop {
+            tokio::select! {
+                request = requests.recv() => {
+                    let Some(request) = request else { break };
+                    self.inventory.note(&request).await?;
+                    session.accept(request);
+                }
+                Ok(()) = news.changed() => {}
+                () = self.stop.cancelled() => break,
+            }
+            let snapshot = news.borrow_and_update().clone();
+            session.answer(&snapshot, &answers).await?;
+        }
+        // LEAK: the connection lives; every `?` above leaves without this line.
+        self.streams.lock().unwrap().remove(&id);
+        Ok(())
+    }
+
+    fn register(&self, id: u64, requests: Arc<Requests>) {
+        self.streams.lock().unwrap().insert(id, requests);
+    }
+}
+
+/// Hands on what an Envoy sends, until its stream ends.
+async fn read(mut incoming: Incoming, to: mpsc::Sender<Request>) {
+    while let Some(Ok(request)) = incoming.next().await {
+        if to.send(request).await.is_err() {
+            return;
+        }
+    }
+}
+// ANCHOR_END: service
+
+impl Plane {
+    /// All of it ends when the set is dropped.
+    fn serve(self: &Arc<Self>, at: TcpListener) -> JoinSet<()> {
+        let plane = self.clone();
+        xds::serve(attentive(), at, move |id, says, answers| {
+            plane.clone().process(id, says, answers)
+        })
+    }
+
+    fn streams(&self) -> u64 {
+        self.streams.lock().unwrap().len() as u64
+    }
+}
