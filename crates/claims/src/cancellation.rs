@@ -71,6 +71,11 @@ pub(crate) const CLAIMS: &[Claim] = &[
         || paused(join_all_first_error()),
     ),
     Claim::steady(
+        "join-all-many",
+        "beyond 30 futures try_join_all answers in order, and an error waits behind who waits",
+        || paused(join_all_many()),
+    ),
+    Claim::steady(
         "join-set-first-error",
         "a JoinSet that is dropped at the first error aborts the rest",
         || paused(join_set_first_error()),
@@ -258,6 +263,21 @@ async fn join_all_first_error() -> anyhow::Result<Value> {
     }))
 }
 // ANCHOR_END: join-all-first-error
+
+// ANCHOR: join-all-many
+/// 30 and 31 futures; the last fails at once, the others wait.
+async fn join_all_many() -> anyhow::Result<Value> {
+    let error_seen = async |many: u32| {
+        let steps = (0..many).rev().map(one_of_ten);
+        let all = futures_util::future::try_join_all(steps);
+        timeout(Duration::from_secs(3600), all).await.is_ok()
+    };
+    Ok(json!({
+        "error_seen_of_30": error_seen(30).await,
+        "error_seen_of_31": error_seen(31).await,
+    }))
+}
+// ANCHOR_END: join-all-many
 
 // ANCHOR: join-set-first-error
 /// The same ten tasks, owned by a set.

@@ -31,6 +31,7 @@ pub mod channels;
 pub mod cli;
 pub mod counting;
 pub mod endings;
+pub mod loops;
 pub mod record;
 
 use std::{future::Future, time::Duration};
@@ -65,7 +66,7 @@ impl Claim {
 pub fn all() -> impl Iterator<Item = &'static Claim> {
     [channels::CLAIMS, cancellation::CLAIMS, endings::CLAIMS]
         .into_iter()
-        .chain([counting::CLAIMS])
+        .chain([counting::CLAIMS, loops::CLAIMS])
         .flatten()
 }
 

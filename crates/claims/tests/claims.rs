@@ -102,6 +102,10 @@ fn the_first_error_ends_a_set_and_detaches_joined_handles() {
         json!({ "returned": "Err", "tasks_left": 9 }),
     );
     check(
+        "join-all-many",
+        json!({ "error_seen_of_30": true, "error_seen_of_31": false }),
+    );
+    check(
         "join-set-first-error",
         json!({ "returned": "Err", "tasks_left": 0 }),
     );
@@ -153,6 +157,35 @@ fn the_count_counts_spawned_tasks_only() {
     check(
         "count-blind-spots",
         json!({ "tasks_left": 0, "handles_kept": 10, "permits_free": 0 }),
+    );
+}
+
+#[test]
+fn a_pattern_that_fails_waits_for_the_others_and_else_for_all() {
+    check(
+        "select-pattern",
+        json!({ "tasks_left": 10, "tasks_left_after_events": 10, "tasks_left_after_both": 0 }),
+    );
+    check(
+        "select-else",
+        json!({ "ran_beside_a_wait": false, "ran_alone": true }),
+    );
+    check("select-no-else", json!({ "is_panic": true }));
+    check(
+        "select-spins",
+        json!({ "turns": 100_000, "seconds_waited": 0 }),
+    );
+}
+
+#[test]
+fn biased_decides_between_the_token_and_the_queue() {
+    check(
+        "select-token-first",
+        json!({ "handled": 0, "not_handled": 8 }),
+    );
+    check(
+        "select-token-last",
+        json!({ "handled": 8, "not_handled": 0 }),
     );
 }
 

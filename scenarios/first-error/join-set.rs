@@ -1,0 +1,82 @@
+//! Spawns the steps in a `JoinSet`, and drops it at the first error.
+//!
+//! A shop asks the warehouse, the bank and a courier at once, and the warehouse says no.
+//!
+//! Run it: `cargo run --bin first-error-join-set`
+//!
+//! You will see the count come back, and one booking torn for every order that is refused.
+
+mod world;
+
+use std::{process::ExitCode, sync::Arc};
+
+use tokio::task::JoinSet;
+use world::{Bank, Order, fetch, order_twice, reserve};
+
+fn main() -> ExitCode {
+    stage::run(stage::scenario!(), async |stage| {
+        let shop = Arc::new(Shop::default());
+        shop.show_gauges(stage);
+        stage.load(async |_| shop.serve().await).await;
+        Ok(shop)
+    })
+}
+
+// ANCHOR: service
+#[derive(Default)]
+struct Shop {
+    bank: Bank,
+}
+
+impl Shop {
+    /// Three steps at once; the first error is the answer.
+    async fn check_out(
+        self: &Arc<Self>,
+        order: Order,
+    ) -> anyhow::Result<()> {
+        let mut steps = JoinSet::new();
+        steps.spawn(pack(order.clone()));
+        steps.spawn(self.clone().pay(order.clone()));
+        steps.spawn(deliver(order));
+        // FIX: an error drops the set, and with it every step.
+        while let Some(step) = steps.join_next().await {
+            step??;
+        }
+        Ok(())
+    }
+
+    /// Two halves that belong together: not to be cut.
+    async fn pay(
+        self: Arc<Self>,
+        order: Order,
+    ) -> anyhow::Result<()> {
+        self.bank.debit(&order);
+        self.bank.transfer(&order).await;
+        self.bank.credit(&order, "shop");
+        Ok(())
+    }
+}
+
+async fn pack(order: Order) -> anyhow::Result<()> {
+    reserve(&order).await
+}
+
+/// Waits until the parcel is packed, however long that takes.
+async fn deliver(order: Order) -> anyhow::Result<()> {
+    fetch(&order).await;
+    Ok(())
+}
+// ANCHOR_END: service
+
+impl Shop {
+    async fn serve(self: &Arc<Self>) -> anyhow::Result<()> {
+        order_twice(async |order| self.check_out(order).await).await
+    }
+
+    fn show_gauges(self: &Arc<Self>, stage: &stage::Stage) {
+        let shop = self.clone();
+        stage.gauge("charged", move || shop.bank.charged());
+        let shop = self.clone();
+        stage.gauge("half_booked", move || shop.bank.half_booked());
+    }
+}

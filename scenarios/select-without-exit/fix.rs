@@ -1,0 +1,100 @@
+//! Meters a charge, and ends when its cable does.
+//!
+//! A charging park bills every car that is plugged in, at a price that changes.
+//!
+//! Run it: `cargo run --bin select-without-exit-fix`
+//!
+//! You will see the count rise while cars charge, and come back to the exchange's own task.
+
+mod world;
+
+use std::process::ExitCode;
+
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
+use world::{Office, Sample, charge, cpu_ms, exchange};
+
+fn main() -> ExitCode {
+    stage::run(stage::scenario!(), async |stage| {
+        let park = Park::open();
+        let office = park.office.clone();
+        stage.gauge("open_bills", move || office.open_bills());
+        stage.gauge("cpu_ms", cpu_ms);
+        stage.load(async |_| park.plug_in().await).await;
+        Ok(park)
+    })
+}
+
+// ANCHOR: service
+/// Samples that wait for a meter.
+const QUEUE: usize = 8;
+
+struct Park {
+    office: Office,
+    /// The exchange sends, meters receive; closed with the park.
+    prices: watch::Receiver<u64>,
+    _exchange: JoinSet<()>,
+}
+
+impl Park {
+    fn open() -> Self {
+        let (exchange, prices) = exchange();
+        let office = Office::default();
+        Self { office, prices, _exchange: exchange }
+    }
+
+    /// From plugging in to unplugging.
+    async fn plug_in(&self) -> anyhow::Result<()> {
+        // The plug sends, the meter receives; unplugging closes.
+        let (cable, samples) = mpsc::channel(QUEUE);
+        let (office, prices) =
+            (self.office.clone(), self.prices.clone());
+        tokio::spawn(meter(samples, prices, office));
+        charge(async |sample| Ok(cable.send(sample).await?)).await
+    }
+}
+
+/// Bills every sample at the price of its moment.
+async fn meter(
+    mut samples: mpsc::Receiver<Sample>,
+    mut prices: watch::Receiver<u64>,
+    office: Office,
+) {
+    let mut bill = office.open_bill();
+    let mut price = *prices.borrow_and_update();
+    loop {
+        tokio::select! {
+            sample = samples.recv() => match sample {
+                Some(sample) => bill.add(sample, price),
+                // FIX: the end of the charge ends its loop.
+                None => return,
+            },
+            changed = prices.changed() => match changed {
+                Ok(()) => price = *prices.borrow_and_update(),
+                Err(_) => return, // The park has closed.
+            },
+        }
+    }
+}
+// ANCHOR_END: service
+
+#[cfg(test)]
+mod guard {
+    use super::*;
+
+    // ANCHOR: guard
+    #[leakcheck::test(start_paused = true)]
+    async fn a_car_that_leaves_leaves_no_meter_behind() {
+        let park = Park::open();
+        let charges = leakcheck::scope();
+        for _ in 0..20 {
+            park.plug_in().await.unwrap();
+        }
+        // The park and its exchange live on; the cars have left.
+        charges.assert().await;
+        assert_eq!(park.office.open_bills(), 0, "bills left open");
+    }
+    // ANCHOR_END: guard
+}
