@@ -8,8 +8,9 @@ use futures_util::{Stream, StreamExt, stream};
 use stage::Stage;
 use tokio::{
     net::TcpListener,
+    runtime::Handle,
     sync::{oneshot, watch},
-    time::timeout,
+    time::{sleep, timeout},
 };
 use tonic::{
     Code, Streaming,
@@ -27,6 +28,10 @@ const SHOP_AT: (&str, &str) =
     ("XDS_DELTA_STREAM_SHOP", "127.0.0.1:8080");
 /// The built-in client waits no longer for anything.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
+/// Between two looks at the number of tasks, until so many are the same.
+const LOOK: Duration = Duration::from_millis(10);
+const LOOKS_SAME: usize = 20;
+const LOOKS_MAX: usize = 500;
 /// Every second Envoy is a gateway that finds clusters on demand, and asks for so many while its stream is young.
 const ON_DEMAND: usize = 20;
 
@@ -72,6 +77,7 @@ impl Envoys {
         cache.publish(Snapshot::new(1, self.shop));
         let mut envoy = self.configured(inventory).await?;
         envoy.has(1).await?;
+        at_rest().await;
         inventory.fail(0);
         cache.publish(Snapshot::new(2, self.shop));
         stage
@@ -155,6 +161,23 @@ impl Configured {
                     format!("revision {revision} did not come")
                 })?
             }
+        }
+    }
+}
+
+/// A new connection has a task that ends soon: without this it would sometimes count as one that was there before the load.
+async fn at_rest() {
+    let alive = || Handle::current().metrics().num_alive_tasks();
+    let (mut last, mut same) = (alive(), 0);
+    for _ in 0..LOOKS_MAX {
+        sleep(LOOK).await;
+        (last, same) = if alive() == last {
+            (last, same + 1)
+        } else {
+            (alive(), 0)
+        };
+        if same == LOOKS_SAME {
+            return;
         }
     }
 }
