@@ -1,9 +1,10 @@
 //! The outside world: people in rooms. One speaks, one leaves, and the phone of one puts the app to sleep.
 
 use std::{
+    convert::Infallible,
     env,
     net::SocketAddr,
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitCode, Stdio},
     sync::Mutex,
     time::Duration,
 };
@@ -185,7 +186,12 @@ struct Phone(Child);
 
 impl Phone {
     fn start(hub: SocketAddr, room: &str) -> anyhow::Result<Self> {
-        let phone = Command::new(env::current_exe()?)
+        // The program itself, also when a build has replaced its file.
+        let program = match cfg!(target_os = "linux") {
+            true => "/proc/self/exe".into(),
+            false => env::current_exe()?,
+        };
+        let phone = Command::new(program)
             .args([PHONE, &hub.to_string(), room])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -210,18 +216,22 @@ impl Drop for Phone {
 const PHONE: &str = "phone";
 
 /// `phone HUB ROOM` joins the room and listens, until the hub ends. None when that was not asked for.
-pub(crate) fn be_a_phone() -> Option<anyhow::Result<()>> {
+pub(crate) fn be_a_phone() -> Option<ExitCode> {
     let args: Vec<_> = env::args().skip(1).collect();
-    match &args[..] {
-        [phone, hub, room] if phone == PHONE => {
-            Some(phone_in(hub, room))
-        }
-        _ => None,
+    let [first, hub, room] = &args[..] else { return None };
+    if first != PHONE {
+        return None;
     }
+    let Err(error) = phone_in(hub, room);
+    eprintln!("phone: {error}");
+    Some(ExitCode::FAILURE)
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn phone_in(hub: &str, room: &str) -> anyhow::Result<()> {
+async fn phone_in(
+    hub: &str,
+    room: &str,
+) -> anyhow::Result<Infallible> {
     // A stopped process sees no end of anything. The system ends it with the one that started it.
     #[cfg(target_os = "linux")]
     rustix::process::set_parent_process_death_signal(Some(

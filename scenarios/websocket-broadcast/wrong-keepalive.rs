@@ -20,22 +20,22 @@ use tokio::{net::TcpStream, sync::mpsc, task::JoinSet};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
 
-fn main() -> anyhow::Result<ExitCode> {
+fn main() -> ExitCode {
     if let Some(done) = world::be_a_phone() {
-        return done.map(|()| ExitCode::SUCCESS);
+        return done;
     }
-    Ok(stage::run(stage::scenario!(), async |stage| {
+    stage::run(stage::scenario!(), async |stage| {
         let hub = Hub::default();
+        hub.members.show(stage);
         let (listener, world) = world::open()?;
         let (mut door, all) = (JoinSet::new(), hub.clone());
         let serve = move |socket| all.clone().serve(socket);
         door.spawn(door::open(listener, serve));
-        hub.members.show(stage);
         let evening = async |n| world.evening(&hub.members, n).await;
         stage.load(evening).await;
         world.night(&hub.members).await;
         Ok((door, hub, world))
-    }))
+    })
 }
 
 // ANCHOR: service
