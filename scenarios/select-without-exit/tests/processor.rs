@@ -1,42 +1,60 @@
-//! What the sides cost while nothing happens: processor time, side against side, in one run.
+//! What it costs to look instead of to wait: processor time for the same ten seconds, side by side in one process. The clock is
+//! paused, so that both kinds of loop have as much to do on a busy machine as on an idle one.
 
-use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use stage::wire::{Line, Report};
+use rustix::time::{ClockId, clock_gettime};
+use tokio::{sync::mpsc, task::JoinSet, time::sleep};
 
-/// A poll every 10 ms must cost at least this many times what the same tasks cost asleep.
-const RATIO_MIN: u64 = 2;
+const LOOPS: usize = 50;
+const TICK: Duration = Duration::from_millis(10);
+const A_WHILE: Duration = Duration::from_secs(10);
+/// Looking must cost at least this many times what waiting costs.
+const RATIO_MIN: u128 = 10;
 
-#[test]
-fn tasks_that_look_every_ten_milliseconds_cost_more_than_tasks_that_sleep()
+#[leakcheck::test(start_paused = true)]
+async fn a_loop_that_looks_every_ten_milliseconds_costs_more_than_one_that_waits()
  {
-    let asleep =
-        report(env!("CARGO_BIN_EXE_select-without-exit-leak"));
-    let polling =
-        report(env!("CARGO_BIN_EXE_select-without-exit-wrong-poll"));
-    assert_eq!(asleep.after["tasks"], polling.after["tasks"]);
-    let used = |report: &Report| {
-        report.after["cpu_ms"] - report.before["cpu_ms"]
-    };
-    let (asleep, polling) = (used(&asleep), used(&polling));
+    let waiting = in_a_while(|mut samples| async move {
+        while samples.recv().await.is_some() {}
+    });
+    let waiting = waiting.await;
+    let looking = in_a_while(|mut samples| async move {
+        while !samples.is_closed() {
+            while samples.try_recv().is_ok() {}
+            sleep(TICK).await;
+        }
+    });
+    let looking = looking.await;
     assert!(
-        polling > RATIO_MIN * asleep,
-        "{polling} ms against {asleep} ms"
+        looking > RATIO_MIN * waiting,
+        "{looking} ns against {waiting} ns"
     );
 }
 
-/// Runs a side to its end.
-fn report(bin: &str) -> Report {
-    let run = Command::new(bin)
-        .args(["--json", "--no-console"])
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    assert!(run.status.success(), "{bin}: {run:?}");
-    let lines = String::from_utf8(run.stdout).unwrap();
-    let last = lines.lines().last().unwrap();
-    match serde_json::from_str(last).unwrap() {
-        Line::Report(report) => report,
-        other => panic!("{bin}: {other:?}"),
+/// Processor time of ten seconds in which nothing is sent.
+async fn in_a_while<F: Future<Output = ()> + Send + 'static>(
+    run: impl Fn(mpsc::Receiver<u8>) -> F,
+) -> u128 {
+    // This function would send, the loops receive; it closes.
+    let (mut senders, mut loops) = (Vec::new(), JoinSet::new());
+    for _ in 0..LOOPS {
+        let (sender, samples) = mpsc::channel(1);
+        senders.push(sender);
+        loops.spawn(run(samples));
     }
+    let before = processor_time();
+    sleep(A_WHILE).await;
+    let used = processor_time() - before;
+    drop(senders);
+    loops.join_all().await;
+    used
+}
+
+fn processor_time() -> u128 {
+    // The test's own thread: others of the process do other things.
+    let used = clock_gettime(ClockId::ThreadCPUTime);
+    let seconds = Duration::from_secs(used.tv_sec.unsigned_abs());
+    let nanos = Duration::from_nanos(used.tv_nsec.unsigned_abs());
+    (seconds + nanos).as_nanos()
 }
