@@ -68,26 +68,38 @@ fn cost() -> (String, bool) {
     let mut table = format!(
         "| after {LISTS} lists, at {RATE} requests a second | leak, a tick every 5 ms | leak, every 20 ms | leak, no tick | fix, every 5 ms |\n|---|--:|--:|--:|--:|\n"
     );
-    let mut row = |name: &str,
-                   digits: usize,
-                   read: &dyn Fn(&Cost) -> f64| {
-        let [often, leak, parked, fix] =
-            [&often, &leak, &parked, &fix].map(read);
-        table += &format!(
-            "| {name} | {often:.digits$} | {leak:.digits$} | {parked:.digits$} | {fix:.digits$} |\n"
-        );
+    let mut row = |name: &str, read: &dyn Fn(&Cost) -> String| {
+        let cells =
+            [&often, &leak, &parked, &fix].map(read).join(" | ");
+        table += &format!("| {name} | {cells} |\n");
     };
-    row("live tasks, mean", 0, &|cost| cost.load.tasks_mean());
-    row("deviation of the answers per second, ±", 1, &|cost| {
-        cost.load.deviation()
+    row("live tasks, mean", &|cost| {
+        format!("{:.0}", cost.load.tasks_mean())
     });
-    row("p99, ms", 0, &Cost::p99);
-    row("processors at work", 2, &|cost| cost.cores);
-    row("resident memory, MB", 0, &|cost| cost.resident_mb);
+    row("deviation of the answers per second", &|cost| {
+        format!("±{:.1}", cost.load.deviation())
+    });
+    row("p99, ms", &|cost| p99(&cost.load));
+    row("given up after a second", &|cost| {
+        share(cost.load.late(), &cost.load)
+    });
+    row("processors at work", &|cost| format!("{:.2}", cost.cores));
+    row("resident memory, MB", &|cost| {
+        format!("{:.0}", cost.resident_mb)
+    });
     let holds = leak.load.tasks_mean() > fix.load.tasks_mean() * 10.0
         && leak.cores > fix.cores * 2.0
         && often.p99() > fix.p99() * 1.5;
     (table, holds)
+}
+
+fn share(part: usize, load: &Load) -> String {
+    format!("{:.1} %", 100.0 * part as f64 / load.sent as f64)
+}
+
+fn p99(load: &Load) -> String {
+    let over = || "more than 1000".to_owned();
+    load.p99().map_or_else(over, |ms| format!("{ms:.0}"))
 }
 
 fn overload() -> (String, bool) {
@@ -101,14 +113,8 @@ fn overload() -> (String, bool) {
     let mut table = format!(
         "| {OVERLOAD} requests a second, for {OVERLOAD_SECONDS} seconds | fix alone | with admission control |\n|---|--:|--:|\n"
     );
-    let share = |part: usize, load: &Load| {
-        format!("{:.1} %", 100.0 * part as f64 / load.sent as f64)
-    };
-    let p99 = |load: &Load| {
-        let over = || "more than 1000".to_owned();
-        load.p99().map_or_else(over, |ms| format!("{ms:.0}"))
-    };
-    let rows: [(&str, &dyn Fn(&Load) -> String); 5] = [
+    type Row<'a> = (&'a str, &'a dyn Fn(&Load) -> String);
+    let rows: [Row; 5] = [
         ("sent", &|load| load.sent.to_string()),
         ("answered within a second", &|load| {
             share(load.fares.len(), load)
