@@ -1,0 +1,139 @@
+//! What stopped pools cost a service that is asked 500 times a second, and what keeps it alive when it is asked 2,000 times.
+//!
+//! `cargo bench --bench worker-pool-stop` measures and holds the bars; with `-- --write` it also writes `cost.md` and
+//! `overload.md`, which the chapter shows. It needs `hey`, and about two minutes during which nothing else runs.
+
+mod load;
+
+use std::process::ExitCode;
+
+use load::{Load, Service};
+
+const LISTS: usize = 1_250;
+/// Questions each second, as in the source.
+const RATE: usize = 500;
+const OVERLOAD: usize = 2_000;
+const SECONDS: usize = 20;
+const OVERLOAD_SECONDS: usize = 10;
+
+fn main() -> ExitCode {
+    let is_asked = std::env::args().any(|one| one == "--write");
+    let (cost, cost_holds) = cost();
+    let (overload, overload_holds) = overload();
+    println!("{cost}\n{overload}");
+    if is_asked {
+        write("cost.md", cost);
+        write("overload.md", overload);
+    }
+    let holds = cost_holds && overload_holds;
+    if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn write(name: &str, table: String) {
+    let path = format!("{}/{name}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::write(path, table).expect("it can be written");
+}
+
+struct Cost {
+    load: Load,
+    cores: f64,
+    resident_mb: f64,
+}
+
+impl Cost {
+    fn of((program, flush_ms): (&str, u64)) -> Self {
+        let service = Service::start_with(program, flush_ms);
+        service.new_lists(LISTS);
+        let before = service.processor();
+        let load = service.load(RATE, SECONDS);
+        let ticks = service.processor() - before;
+        let cores = ticks as f64 / 100.0 / SECONDS as f64;
+        Self { load, cores, resident_mb: service.resident_mb() }
+    }
+
+    fn p99(&self) -> f64 {
+        self.load.p99().unwrap_or(1_000.0)
+    }
+}
+
+/// The source's three rows, and two that it does not have.
+fn cost() -> (String, bool) {
+    let [often, leak, parked, fix] = [
+        (env!("CARGO_BIN_EXE_worker-pool-stop-leak"), 5),
+        (env!("CARGO_BIN_EXE_worker-pool-stop-leak"), 20),
+        (env!("CARGO_BIN_EXE_worker-pool-stop-parked"), 20),
+        (env!("CARGO_BIN_EXE_worker-pool-stop-fix"), 5),
+    ]
+    .map(Cost::of);
+    let mut table = format!(
+        "| after {LISTS} lists, at {RATE} requests a second | leak, a tick every 5 ms | leak, every 20 ms | leak, no tick | fix, every 5 ms |\n|---|--:|--:|--:|--:|\n"
+    );
+    let mut row = |name: &str, read: &dyn Fn(&Cost) -> String| {
+        let cells =
+            [&often, &leak, &parked, &fix].map(read).join(" | ");
+        table += &format!("| {name} | {cells} |\n");
+    };
+    row("live tasks, mean", &|cost| {
+        format!("{:.0}", cost.load.tasks_mean())
+    });
+    row("deviation of the answers per second", &|cost| {
+        format!("±{:.1}", cost.load.deviation())
+    });
+    row("p99, ms", &|cost| p99(&cost.load));
+    row("given up after a second", &|cost| {
+        share(cost.load.late(), &cost.load)
+    });
+    row("processors at work", &|cost| format!("{:.2}", cost.cores));
+    row("resident memory, MB", &|cost| {
+        format!("{:.0}", cost.resident_mb)
+    });
+    let holds = leak.load.tasks_mean() > fix.load.tasks_mean() * 10.0
+        && leak.cores > fix.cores * 2.0
+        && often.p99() > fix.p99() * 1.5;
+    (table, holds)
+}
+
+fn share(part: usize, load: &Load) -> String {
+    format!("{:.1} %", 100.0 * part as f64 / load.sent as f64)
+}
+
+fn p99(load: &Load) -> String {
+    let over = || "more than 1000".to_owned();
+    load.p99().map_or_else(over, |ms| format!("{ms:.0}"))
+}
+
+fn overload() -> (String, bool) {
+    let [fix, protected] = [
+        env!("CARGO_BIN_EXE_worker-pool-stop-fix"),
+        env!("CARGO_BIN_EXE_worker-pool-stop-admission"),
+    ]
+    .map(|program| {
+        Service::start(program).load(OVERLOAD, OVERLOAD_SECONDS)
+    });
+    let mut table = format!(
+        "| {OVERLOAD} requests a second, for {OVERLOAD_SECONDS} seconds | fix alone | with admission control |\n|---|--:|--:|\n"
+    );
+    type Row<'a> = (&'a str, &'a dyn Fn(&Load) -> String);
+    let rows: [Row; 5] = [
+        ("sent", &|load| load.sent.to_string()),
+        ("answered within a second", &|load| {
+            share(load.fares.len(), load)
+        }),
+        ("refused at once, with 503", &|load| {
+            share(load.refused, load)
+        }),
+        ("given up after a second", &|load| share(load.late(), load)),
+        ("p99 of all that were not refused, ms", &p99),
+    ];
+    for (name, read) in rows {
+        table += &format!(
+            "| {name} | {} | {} |\n",
+            read(&fix),
+            read(&protected)
+        );
+    }
+    let holds = fix.fares.len() * 2 < fix.sent
+        && fix.p99().is_none()
+        && protected.p99().is_some_and(|ms| ms < 500.0);
+    (table, holds)
+}
