@@ -50,27 +50,25 @@ impl Cost {
         let cores = ticks as f64 / 100.0 / SECONDS as f64;
         Self { load, cores, resident_mb: service.resident_mb() }
     }
-
-    fn p99(&self) -> f64 {
-        self.load.p99().unwrap_or(1_000.0)
-    }
 }
 
 /// The source's three rows, and two that it does not have.
 fn cost() -> (String, bool) {
-    let [often, leak, parked, fix] = [
+    let [most, often, leak, parked, fix] = [
+        (env!("CARGO_BIN_EXE_worker-pool-stop-leak"), 2),
         (env!("CARGO_BIN_EXE_worker-pool-stop-leak"), 5),
         (env!("CARGO_BIN_EXE_worker-pool-stop-leak"), 20),
         (env!("CARGO_BIN_EXE_worker-pool-stop-parked"), 20),
-        (env!("CARGO_BIN_EXE_worker-pool-stop-fix"), 5),
+        (env!("CARGO_BIN_EXE_worker-pool-stop-fix"), 2),
     ]
     .map(Cost::of);
     let mut table = format!(
-        "| after {LISTS} lists, at {RATE} requests a second | leak, a tick every 5 ms | leak, every 20 ms | leak, no tick | fix, every 5 ms |\n|---|--:|--:|--:|--:|\n"
+        "| after {LISTS} lists, at {RATE} requests a second | leak, a tick every 2 ms | leak, every 5 ms | leak, every 20 ms | leak, no tick | fix, every 2 ms |\n|---|--:|--:|--:|--:|--:|\n"
     );
     let mut row = |name: &str, read: &dyn Fn(&Cost) -> String| {
-        let cells =
-            [&often, &leak, &parked, &fix].map(read).join(" | ");
+        let cells = [&most, &often, &leak, &parked, &fix]
+            .map(read)
+            .join(" | ");
         table += &format!("| {name} | {cells} |\n");
     };
     row("live tasks, mean", &|cost| {
@@ -87,9 +85,11 @@ fn cost() -> (String, bool) {
     row("resident memory, MB", &|cost| {
         format!("{:.0}", cost.resident_mb)
     });
-    let holds = leak.load.tasks_mean() > fix.load.tasks_mean() * 10.0
-        && leak.cores > fix.cores * 2.0
-        && often.p99() > fix.p99() * 1.5;
+    // No bar on p99: whether it moves is what the table is there to show.
+    let holds = [&most, &often, &leak, &parked].iter().all(|one| {
+        one.load.tasks_mean() > fix.load.tasks_mean() * 10.0
+    }) && leak.cores > fix.cores * 5.0
+        && parked.cores < leak.cores / 5.0;
     (table, holds)
 }
 
