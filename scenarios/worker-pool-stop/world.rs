@@ -51,6 +51,9 @@ struct Books {
     /// Questions under way. The office sends, passengers receive;
     /// it closes with the office.
     busy: watch::Sender<usize>,
+    /// While it is true no question is answered. A change of prices
+    /// sends, questions receive; it closes with the office.
+    is_held: watch::Sender<bool>,
     /// One change of prices at a time.
     turn: Mutex<()>,
     audited: AtomicU64,
@@ -79,6 +82,7 @@ impl Default for Office {
             closing: CancellationToken::new(),
             flush: flush(),
             busy: watch::Sender::new(0),
+            is_held: watch::Sender::new(false),
             turn: Mutex::default(),
             audited: AtomicU64::new(0),
             lost: AtomicU64::new(0),
@@ -128,6 +132,9 @@ impl Office {
         let mut question =
             Question { books: &self.0, is_answered: false };
         sleep(ANSWER).await;
+        let mut is_held = self.0.is_held.subscribe();
+        // It is never closed while somebody asks.
+        let _ = is_held.wait_for(|is_held| !is_held).await;
         question.is_answered = true;
         seats as u64
     }
@@ -140,21 +147,26 @@ impl Office {
         }
     }
 
-    /// One unit: passengers ask, and while every worker is at work
-    /// and four wait, the prices change. Says how many got no fare.
+    /// One unit: passengers ask, and the prices change while every
+    /// worker is at work and four wait. The answers are held until
+    /// the old pool was told to stop, so that this is so each time.
     pub(crate) async fn change(
         &self,
         ask: impl AsyncFn(usize) -> bool,
         reload: impl Future<Output = ()>,
     ) -> anyhow::Result<()> {
         let _turn = self.0.turn.lock().await;
+        self.0.is_held.send_replace(true);
         let mut busy = self.0.busy.subscribe();
         let asks = join_all((0..PASSENGERS).map(|to| ask(to)));
         let change = async {
-            let all = busy.wait_for(|busy| *busy >= WORKERS).await;
+            let all = busy.wait_for(|busy| *busy == WORKERS).await;
             all.map(drop).context("the office has closed")?;
             let began = Instant::now();
-            reload.await;
+            let release =
+                async { self.0.is_held.send_replace(false) };
+            // In this order: the first poll tells the pool.
+            tokio::join!(biased; reload, release);
             let took = began.elapsed().as_millis() as u64;
             self.0.stop_ms.fetch_add(took, Ordering::SeqCst);
             anyhow::Ok(())
