@@ -4,7 +4,7 @@
 //!
 //! Run it: `cargo run --bin worker-pool-stop-wrong-notify`
 //!
-//! You will see eight tasks more for every list that comes on a busy day, and none on a quiet night.
+//! You will see eight tasks more for every list: each comes while all eight workers are at work.
 
 mod desk;
 mod serve;
