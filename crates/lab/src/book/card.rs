@@ -22,6 +22,8 @@ use crate::{
 const LEAK: &str = "leak";
 /// A group of tasks is the leak's when there is at least this much of it per unit of work.
 const PER_UNIT_MIN: f64 = 0.5;
+/// Less than this per unit is what a run happens to leave, and not what its work leaves.
+const TELLING_MIN: f64 = 0.1;
 /// Where nothing of the work is left to see.
 const NO_TASK: &str = "no task of the work is left";
 
@@ -202,7 +204,7 @@ fn moved(recording: &Recording) -> anyhow::Result<Vec<(&str, f64)>> {
     let in_fix = |name: &String| fix.get(name).copied().unwrap_or_default();
     let mut moved: Vec<_> = leak
         .iter()
-        .filter(|(name, left)| *name != tables::MEMORY && **left > tables::REST_PER_UNIT_MAX)
+        .filter(|(name, left)| *name != tables::MEMORY && **left >= TELLING_MIN)
         .filter(|(name, left)| in_fix(name) < **left / 2.0)
         .map(|(name, left)| (name.as_str(), *left))
         .collect();

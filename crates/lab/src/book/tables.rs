@@ -13,7 +13,7 @@ use crate::{
 /// The stage's gauges in the order a reader looks at them; a scenario's own come after the headline.
 pub(super) const STAGE: [&str; 6] = ["tasks", "blocking_threads", "threads", "fds", "sockets", "rss_kib"];
 /// Below this, nothing is left.
-pub(super) const REST_PER_UNIT_MAX: f64 = stage::wire::REST_PER_UNIT_MAX;
+const REST_PER_UNIT_MAX: f64 = stage::wire::REST_PER_UNIT_MAX;
 
 /// Every side: what it is, and what it leaves behind.
 pub(super) fn sides(source: &Source, recording: &Recording) -> anyhow::Result<String> {
