@@ -1,6 +1,6 @@
 //! The lab: runs, watches, judges, records and draws the scenarios, and builds and serves the book.
 //!
-//! Left to right: [`scenario`] → [`cargo`] → [`child`] → [`record`] → [`series`] → [`verdict`] and [`chart`] → terminal, file or
+//! Left to right: [`scenario`] → [`cargo`] → [`child`] → [`console`] → [`series`] → [`verdict`] and [`chart`] → terminal, file or
 //! page. Everything to the right of [`series`] is pure.
 
 pub mod book;
@@ -8,12 +8,12 @@ pub mod cargo;
 pub mod chart;
 pub mod child;
 pub mod command;
+pub mod console;
 pub mod doctor;
 mod guard;
 pub mod pair;
 pub mod picture;
 pub mod plot;
-pub mod record;
 pub mod recording;
 pub mod root;
 pub mod scenario;
