@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use serde::Deserialize;
-use stage::Lab;
+use stage::Statement;
 
 use crate::cargo;
 
@@ -18,7 +18,7 @@ pub struct Scenario {
     /// The package's folder.
     pub dir: PathBuf,
     /// What it states about itself.
-    pub lab: Lab,
+    pub lab: Statement,
     /// `leak`, `fix`, the wrong turns, then the others by name.
     pub sides: Vec<String>,
 }
@@ -45,7 +45,7 @@ struct Target {
 
 #[derive(Deserialize)]
 struct Tables {
-    lab: Option<Lab>,
+    lab: Option<Statement>,
 }
 
 impl Scenario {

@@ -132,8 +132,12 @@ fn every_side_has_a_source_a_statement_one_marker_and_the_line_that_runs_it() {
             let path = format!("scenarios/{}/{side}.rs", one.name);
             let text = read(&path);
             let count = |marker: &str| text.lines().filter(|line| line.trim_start().starts_with(marker)).count();
-            let leaks =
-                one.lab.survivors.get(side).and_then(|stated| stated.get(&one.lab.gauge)).is_some_and(|&n| n > 0.0);
+            let leaks = one
+                .lab
+                .survivors
+                .get(side)
+                .and_then(|stated| stated.get(&one.lab.gauge))
+                .is_some_and(|stated| stated.grows());
             let expected = if leaks { (1, 0) } else { (0, 1) };
             if (count("// LEAK: "), count("// FIX: ")) != expected {
                 problems.push(format!(
@@ -162,7 +166,8 @@ fn leak_and_fix_have_one_guard_and_every_guard_is_a_leak_test() {
         for side in &one.sides {
             let path = format!("scenarios/{}/{side}.rs", one.name);
             let text = read(&path);
-            let leaks = one.lab.survivors.get(side).and_then(|stated| stated.get(&one.lab.gauge)) > Some(&0.0);
+            let leaks =
+                one.lab.survivors.get(side).and_then(|stated| stated.get(&one.lab.gauge)).is_some_and(|it| it.grows());
             let problem = match guard(&text) {
                 None if ["leak", "fix"].contains(&side.as_str()) => "needs a test between `ANCHOR: guard` and its end",
                 Some(guard) if !guard.contains("#[leakcheck::test") => "its guard must be a `#[leakcheck::test]`",
