@@ -98,17 +98,13 @@ impl Console {
         self.tasks
     }
 
-    /// Why there are no more updates; none while they come. A program that ends breaks the stream too.
-    pub fn ended(&self) -> Option<&str> {
-        self.ended.as_deref()
-    }
-
     /// What is alive now, alike tasks together. Others have their turn in between: there may be many tasks.
     pub async fn view(&self) -> ConsoleView {
         ConsoleView {
             tasks: self.tasks,
             dropped_events: self.seen.dropped_events(),
             groups: self.seen.groups(PORTION).await,
+            ended: self.ended.clone(),
         }
     }
 }
