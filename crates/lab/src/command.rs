@@ -12,11 +12,11 @@ use clap::Args;
 
 use crate::{
     book,
+    catalogue::{Catalogue, Scenario},
     doctor::{self, Finding},
+    measure,
     pair::{self, Event},
-    recording, root,
-    scenario::{self, Scenario},
-    screen,
+    recording, root, screen,
     serve::Server,
     view::View,
 };
@@ -126,9 +126,10 @@ impl Pair {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let root = root::find()?;
         block_on(async {
-            let scenario = scenario::find(&root, &self.name).await?;
+            let catalogue = Catalogue::read(&root)?;
+            let scenario = catalogue.find(&self.name)?;
             scenario.check_sides(&self.sides)?;
-            let view = Mutex::new(View::new(&scenario, &self.sides));
+            let view = Mutex::new(View::new(scenario, &self.sides));
             let ok = Mutex::new(false);
             let on = |event: Event| {
                 if let Event::Verdict { ok: all, .. } = &event {
@@ -136,7 +137,7 @@ impl Pair {
                 }
                 if self.json { print_json(&event) } else { lock(&view).show(&event) }
             };
-            let run = pair::run_to_verdict(&root, &scenario, &self.sides, &self.program_args, &on);
+            let run = pair::run_to_verdict(&root, scenario, &self.sides, &self.program_args, &on);
             tokio::select! {
                 result = run => {
                     if let Err(error) = result {
@@ -155,13 +156,15 @@ impl List {
     /// One line a scenario.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let root = root::find()?;
-        block_on(async {
-            for scenario in scenario::all(&root).await? {
-                say!("{:<20} {}", scenario.name, scenario.about);
-                say!("{:<20} sides: {}", "", scenario.sides.join(", "));
-            }
-            Ok(ExitCode::SUCCESS)
-        })
+        let catalogue = Catalogue::read(&root)?;
+        for scenario in &catalogue.scenarios {
+            say!("{:<20} {}", scenario.name, scenario.about);
+            say!("{:<20} sides: {}", "", scenario.side_names().join(", "));
+        }
+        for broken in &catalogue.broken {
+            eprintln!("error: {}", broken.why);
+        }
+        Ok(if catalogue.broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) })
     }
 }
 
@@ -170,12 +173,11 @@ impl Record {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let root = root::find()?;
         block_on(async {
-            let all = scenario::all(&root).await?;
-            for name in &self.names {
-                scenario::find(&root, name).await.context("nothing was recorded")?;
-            }
-            let asked = |one: &&Scenario| self.names.is_empty() || self.names.contains(&one.name);
-            for scenario in all.iter().filter(asked) {
+            let catalogue = Catalogue::read(&root)?;
+            let named = self.names.iter().map(|name| catalogue.find(name)).collect::<anyhow::Result<Vec<_>>>();
+            let named = named.context("nothing was recorded")?;
+            let asked = if named.is_empty() { catalogue.whole()?.iter().collect() } else { named };
+            for scenario in asked {
                 tokio::select! {
                     result = record(&root, scenario, !self.no_screens) => result?,
                     () = interrupted() => return Ok(ExitCode::from(130)),
@@ -187,16 +189,16 @@ impl Record {
 }
 
 async fn record(root: &Path, scenario: &Scenario, screens: bool) -> anyhow::Result<()> {
-    say!("{}: {}", scenario.name, scenario.sides.join(", "));
+    say!("{}: {}", scenario.name, scenario.side_names().join(", "));
     let on = |event: Event| match event {
         Event::Build { text, done, total } => progress(&format!("building {done} of {total}: {text}")),
         Event::Sample { side, sample, .. } => progress(&format!("{side}: {} units done", sample.units_done)),
         Event::Verdict { .. } | Event::Error { .. } => {}
     };
-    let made = recording::make(root, scenario, &on).await;
+    let made = measure::make(root, scenario, &on).await;
     progress("");
     let made = made?;
-    recording::save(root, &made)?;
+    measure::save(root, &made)?;
     say!("    wrote {}", recording::path(root, &scenario.name).display());
     if screens {
         let status = tokio::process::Command::new(root.join("scripts/pair"))
@@ -258,9 +260,19 @@ impl Preprocess {
 }
 
 impl Screen {
-    /// Writes the picture.
+    /// Reads the captures `TITLE=FILE …` and writes one picture of them.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        screen::run(&self.args).map(|()| ExitCode::SUCCESS)
+        let (out, panes) = self.args.split_first().context("usage: screen OUT.svg TITLE=FILE [TITLE=FILE…]")?;
+        ensure!(!panes.is_empty(), "no screen to draw: give at least one TITLE=FILE");
+        let mut captures = Vec::new();
+        for pane in panes {
+            let (title, file) = pane.split_once('=').with_context(|| format!("`{pane}` is not TITLE=FILE"))?;
+            let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {file}"))?;
+            captures.push((title, text));
+        }
+        let panes: Vec<_> = captures.iter().map(|(title, text)| (*title, text.as_str())).collect();
+        std::fs::write(out, screen::svg(&panes)).with_context(|| format!("cannot write {out}"))?;
+        Ok(ExitCode::SUCCESS)
     }
 }
 
@@ -311,5 +323,22 @@ pub(crate) async fn interrupted() {
     }
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_of_nothing_and_an_argument_that_names_no_file_are_refused() {
+        let refused = |args: &[&str]| {
+            let args = args.iter().map(|&arg| arg.to_owned()).collect();
+            format!("{:#}", Screen { args }.run().unwrap_err())
+        };
+        assert!(refused(&[]).starts_with("usage: screen"));
+        assert!(refused(&["out.svg"]).contains("no screen to draw"));
+        assert!(refused(&["out.svg", "leak"]).contains("not TITLE=FILE"));
+        assert!(refused(&["out.svg", "leak=no/such.file"]).contains("cannot read no/such.file"));
     }
 }

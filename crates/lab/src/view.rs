@@ -12,9 +12,9 @@ use crossterm::{
 };
 
 use crate::{
+    catalogue::Scenario,
     pair::{Event, SideVerdict},
     plot::Plot,
-    scenario::Scenario,
     series::{Phase, Series},
 };
 
