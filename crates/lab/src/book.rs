@@ -10,6 +10,7 @@ mod figure;
 mod html;
 mod include;
 mod source;
+mod syntax;
 mod tables;
 mod value;
 
@@ -29,17 +30,10 @@ use mdbook_preprocessor::{
 use tracing::{Event, Level, Subscriber, field::Visit};
 use tracing_subscriber::{Layer, layer, prelude::*};
 
-use self::source::Source;
+pub use self::source::For;
 
-/// What a book is built for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum For {
-    /// Any host, or none. What is published must be true: a recording that is older than its scenario fails the build.
-    Readers,
-    /// The lab's own server. Its pages say so, and then ask it for live runs; pages elsewhere make no request at all. A
-    /// recording that is older than its scenario is a line on the terminal: whoever edits one wants to see the page.
-    Lab,
-}
+use self::source::Source;
+use crate::catalogue::{self, Catalogue, Listed};
 
 /// Tells the page's script that the lab serves it.
 const SERVED: &str = "\n\n<div class=\"wb-served\" hidden></div>\n";
@@ -119,7 +113,8 @@ impl Preprocessor for Lab {
     }
 
     fn run(&self, ctx: &PreprocessorContext, mut book: Book) -> anyhow::Result<Book> {
-        let source = Source::new(&ctx.root, &ctx.config.book.src, self.whom);
+        let catalogue = Catalogue::read_in_order(&ctx.root, &listed(&book))?;
+        let source = Source::new(&ctx.root, &ctx.config.book.src, self.whom, catalogue);
         let mut problems = Vec::new();
         book.for_each_mut(|item| {
             if let BookItem::Chapter(chapter) = item {
@@ -133,6 +128,15 @@ impl Preprocessor for Lab {
         ensure!(problems.is_empty(), "{}", problems.join("\n"));
         Ok(book)
     }
+}
+
+/// The chapters as mdBook has them, so that order and titles are those of the book that is built.
+fn listed(book: &Book) -> Vec<Listed> {
+    let chapters = book.iter().filter_map(|item| match item {
+        BookItem::Chapter(chapter) => Some((catalogue::page(chapter.source_path.as_deref()?)?, chapter.name.clone())),
+        _ => None,
+    });
+    chapters.collect()
 }
 
 /// Fills in one chapter and returns what is wrong with it.

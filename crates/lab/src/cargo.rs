@@ -44,22 +44,6 @@ struct MessageTarget {
     name: String,
 }
 
-/// `cargo metadata` of the workspace's own packages, as JSON.
-///
-/// # Errors
-/// When cargo is missing or a manifest is wrong; with cargo's own words.
-pub async fn metadata(root: &Path) -> anyhow::Result<Vec<u8>> {
-    let output = cargo(root)
-        .args(["metadata", "--no-deps", "--format-version", "1"])
-        .output()
-        .await
-        .context("cannot start cargo: is Rust installed (rustup.rs)?")?;
-    if !output.status.success() {
-        bail!("cargo cannot read the workspace: {}", String::from_utf8_lossy(&output.stderr).trim());
-    }
-    Ok(output.stdout)
-}
-
 /// Builds binaries, telling `progress` what is being compiled and how far it is.
 ///
 /// # Errors

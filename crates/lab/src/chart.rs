@@ -3,14 +3,19 @@
 //! Colours are CSS variables, so a drawing follows the page's theme; each line also differs by dash and by the label
 //! at its end, so it reads without colour. The drawing says in words what it shows.
 
-mod words;
+mod story;
 
 use std::fmt::Write as _;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 
-use crate::series::{Phase, Recording, Run};
-pub use words::{gauge_title, grouped, per_unit, story};
+pub use story::story;
+
+use crate::{
+    series::{Phase, Recording},
+    side::Role,
+    words::{gauge_title, grouped},
+};
 
 const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 300.0;
@@ -24,6 +29,12 @@ const TOLERANCE: f64 = 0.5;
 const LABEL_HEIGHT: f64 = 18.0;
 /// About this many steps on an axis.
 const STEPS: f64 = 5.0;
+/// The colours of the book's light and dark themes.
+const STANDALONE_STYLE: &str = "<style>\
+svg{font:13px system-ui,sans-serif;background:#fff}text{fill:#333}.wb-grid{stroke:#333;opacity:.15}.wb-load{fill:#333;opacity:.05}\
+polyline{fill:none;stroke-width:2.5}polyline.wb-leak{stroke:#b34700}polyline.wb-fix{stroke:#005f9e;stroke-dasharray:8 5}\
+text.wb-leak,circle.wb-leak{fill:#b34700}text.wb-fix,circle.wb-fix{fill:#005f9e}text.wb-leak,text.wb-fix{font-weight:700}\
+</style>";
 
 /// Draws the headline gauge of the sides, in the order given.
 ///
@@ -48,22 +59,15 @@ pub fn svg(recording: &Recording, sides: &[&str]) -> anyhow::Result<String> {
     Ok(out + "</svg>")
 }
 
-/// The class that gives a side its colour and dash.
-pub fn side_class(side: &str) -> &'static str {
-    match side {
-        "leak" => "wb-leak",
-        "fix" => "wb-fix",
-        wrong if wrong.starts_with("wrong") => "wb-wrong",
-        _ => "wb-alt",
-    }
-}
-
-/// A recorded run of the side; an error names the sides there are.
-pub fn run<'a>(recording: &'a Recording, side: &str) -> anyhow::Result<&'a Run> {
-    recording.sides.get(side).with_context(|| {
-        let known: Vec<_> = recording.sides.keys().map(String::as_str).collect();
-        format!("no side `{side}` is recorded, only {}", known.join(", "))
-    })
+/// Leak and fix of a recording as a file of its own: for the README, where no stylesheet of the book is.
+///
+/// # Errors
+/// When the recording lacks one of the two.
+pub fn divergence(recording: &Recording) -> anyhow::Result<String> {
+    let svg = svg(recording, &["leak", "fix"])?;
+    let (tag, rest) = svg.split_once('>').unwrap_or((&svg, ""));
+    let namespace = if tag.contains("xmlns=") { "" } else { " xmlns=\"http://www.w3.org/2000/svg\"" };
+    Ok(format!("{tag}{namespace}>{STANDALONE_STYLE}{rest}\n"))
 }
 
 /// One side's values, ready to draw.
@@ -75,7 +79,7 @@ struct Line<'a> {
 
 impl<'a> Line<'a> {
     fn of(recording: &Recording, side: &'a str) -> anyhow::Result<Self> {
-        let series = &run(recording, side)?.series;
+        let series = &recording.run(side)?.series;
         let values = series.gauge(&recording.gauge);
         ensure!(!values.is_empty(), "the side `{side}` has no sample of `{}`", recording.gauge);
         let seconds = |ms: &u64| *ms as f64 / 1000.0;
@@ -157,7 +161,7 @@ impl Plane {
     fn line(&self, line: &Line<'_>, label_y: f64) -> String {
         let on_paper: Vec<_> = line.points.iter().map(|point| (self.x(point.0), self.y(point.1))).collect();
         let points: Vec<_> = simplify(&on_paper).iter().map(|(x, y)| format!("{x:.0},{y:.1}")).collect();
-        let (class, side) = (side_class(line.side), line.side);
+        let (class, side) = (Role::of(line.side).class(), line.side);
         let (dot_x, dot_y) = (self.x(line.load_ends), self.y(line.at_load_end()));
         let label_x = on_paper.last().map_or(LEFT, |point| point.0) + 8.0;
         format!(

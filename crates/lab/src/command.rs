@@ -1,5 +1,7 @@
 //! The commands of `cargo lab`: arguments in, exit code out.
 
+mod pair;
+
 use std::{
     io::{IsTerminal, Write},
     path::Path,
@@ -12,14 +14,14 @@ use clap::Args;
 
 use crate::{
     book,
+    catalogue::{Catalogue, Scenario},
     doctor::{self, Finding},
-    pair::{self, Event},
-    recording, root,
-    scenario::{self, Scenario},
-    screen,
+    measure,
+    pair::Event,
+    recording, root, screen,
     serve::Server,
-    view::View,
 };
+pub use pair::Pair;
 
 /// Prints a line. A reader that went away (`| head`) is no reason to fail.
 macro_rules! say {
@@ -40,22 +42,6 @@ pub struct Serve {
     /// Do not open a browser
     #[arg(long)]
     no_open: bool,
-}
-
-/// The scenario's name and what to run of it.
-#[derive(Args)]
-pub struct Pair {
-    /// The scenario, as `cargo lab list` names it
-    name: String,
-    /// The sides to run at the same time
-    #[arg(long, value_delimiter = ',', default_value = "leak,fix")]
-    sides: Vec<String>,
-    /// Print events as JSON, one object a line
-    #[arg(long)]
-    json: bool,
-    /// Arguments for both programs, such as `--units 1000 --rate max`
-    #[arg(last = true)]
-    program_args: Vec<String>,
 }
 
 /// Nothing to ask.
@@ -114,38 +100,9 @@ impl Serve {
                 open_browser(&url);
             }
             tokio::select! {
+                biased;
+                code = interrupted() => Ok(code),
                 result = server.run() => result.map(|()| ExitCode::FAILURE),
-                () = interrupted() => Ok(ExitCode::from(130)),
-            }
-        })
-    }
-}
-
-impl Pair {
-    /// Runs the sides; exit code 0 when each did what it states, 1 when not, 130 after Ctrl-C.
-    pub fn run(self) -> anyhow::Result<ExitCode> {
-        let root = root::find()?;
-        block_on(async {
-            let scenario = scenario::find(&root, &self.name).await?;
-            scenario.check_sides(&self.sides)?;
-            let view = Mutex::new(View::new(&scenario, &self.sides));
-            let ok = Mutex::new(false);
-            let on = |event: Event| {
-                if let Event::Verdict { ok: all, .. } = &event {
-                    *lock(&ok) = *all;
-                }
-                if self.json { print_json(&event) } else { lock(&view).show(&event) }
-            };
-            let run = pair::run_to_verdict(&root, &scenario, &self.sides, &self.program_args, &on);
-            tokio::select! {
-                result = run => {
-                    if let Err(error) = result {
-                        eprintln!("error: {error:#}");
-                    }
-                    Ok(if *lock(&ok) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-                }
-                // Dropping the run ends both programs.
-                () = interrupted() => Ok(ExitCode::from(130)),
             }
         })
     }
@@ -155,13 +112,15 @@ impl List {
     /// One line a scenario.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let root = root::find()?;
-        block_on(async {
-            for scenario in scenario::all(&root).await? {
-                say!("{:<20} {}", scenario.name, scenario.about);
-                say!("{:<20} sides: {}", "", scenario.sides.join(", "));
-            }
-            Ok(ExitCode::SUCCESS)
-        })
+        let catalogue = Catalogue::read(&root)?;
+        for scenario in &catalogue.scenarios {
+            say!("{:<20} {}", scenario.name, scenario.about);
+            say!("{:<20} sides: {}", "", scenario.side_names().join(", "));
+        }
+        for broken in &catalogue.broken {
+            eprintln!("error: {}", broken.why);
+        }
+        Ok(if catalogue.broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) })
     }
 }
 
@@ -170,15 +129,15 @@ impl Record {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let root = root::find()?;
         block_on(async {
-            let all = scenario::all(&root).await?;
-            for name in &self.names {
-                scenario::find(&root, name).await.context("nothing was recorded")?;
-            }
-            let asked = |one: &&Scenario| self.names.is_empty() || self.names.contains(&one.name);
-            for scenario in all.iter().filter(asked) {
+            let catalogue = Catalogue::read(&root)?;
+            let named = self.names.iter().map(|name| catalogue.find(name)).collect::<anyhow::Result<Vec<_>>>();
+            let named = named.context("nothing was recorded")?;
+            let asked = if named.is_empty() { catalogue.whole()?.iter().collect() } else { named };
+            for scenario in asked {
                 tokio::select! {
+                    biased;
+                    code = interrupted() => return Ok(code),
                     result = record(&root, scenario, !self.no_screens) => result?,
-                    () = interrupted() => return Ok(ExitCode::from(130)),
                 }
             }
             Ok(ExitCode::SUCCESS)
@@ -187,16 +146,17 @@ impl Record {
 }
 
 async fn record(root: &Path, scenario: &Scenario, screens: bool) -> anyhow::Result<()> {
-    say!("{}: {}", scenario.name, scenario.sides.join(", "));
+    say!("{}: {}", scenario.name, scenario.side_names().join(", "));
     let on = |event: Event| match event {
         Event::Build { text, done, total } => progress(&format!("building {done} of {total}: {text}")),
         Event::Sample { side, sample, .. } => progress(&format!("{side}: {} units done", sample.units_done)),
-        Event::Verdict { .. } | Event::Error { .. } => {}
+        Event::Stalled { side, seconds } => progress(&format!("{side}: no unit has ended for {seconds} s")),
+        Event::Started { .. } | Event::Verdict { .. } | Event::Error { .. } => {}
     };
-    let made = recording::make(root, scenario, &on).await;
+    let made = measure::make(root, scenario, &on).await;
     progress("");
     let made = made?;
-    recording::save(root, &made)?;
+    measure::save(root, &made)?;
     say!("    wrote {}", recording::path(root, &scenario.name).display());
     if screens {
         let status = tokio::process::Command::new(root.join("scripts/pair"))
@@ -258,9 +218,19 @@ impl Preprocess {
 }
 
 impl Screen {
-    /// Writes the picture.
+    /// Reads the captures `TITLE=FILE …` and writes one picture of them.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        screen::run(&self.args).map(|()| ExitCode::SUCCESS)
+        let (out, panes) = self.args.split_first().context("usage: screen OUT.svg TITLE=FILE [TITLE=FILE…]")?;
+        ensure!(!panes.is_empty(), "no screen to draw: give at least one TITLE=FILE");
+        let mut captures = Vec::new();
+        for pane in panes {
+            let (title, file) = pane.split_once('=').with_context(|| format!("`{pane}` is not TITLE=FILE"))?;
+            let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {file}"))?;
+            captures.push((title, text));
+        }
+        let panes: Vec<_> = captures.iter().map(|(title, text)| (*title, text.as_str())).collect();
+        std::fs::write(out, screen::svg(&panes)).with_context(|| format!("cannot write {out}"))?;
+        Ok(ExitCode::SUCCESS)
     }
 }
 
@@ -298,18 +268,23 @@ pub(crate) fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyh
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?.block_on(work)
 }
 
-/// Ctrl-C, SIGTERM or SIGHUP.
-pub(crate) async fn interrupted() {
+/// Waits for Ctrl-C, SIGTERM or SIGHUP; the exit code is the one that a shell gives to a program that a signal ended.
+pub(crate) async fn interrupted() -> ExitCode {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
         let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
         if let [Ok(int), Ok(term), Ok(hup)] = &mut kinds.map(signal) {
-            tokio::select! { _ = int.recv() => {}, _ = term.recv() => {}, _ = hup.recv() => {} }
-            return;
+            let kind = tokio::select! {
+                _ = int.recv() => kinds[0],
+                _ = term.recv() => kinds[1],
+                _ = hup.recv() => kinds[2],
+            };
+            return ExitCode::from(128 + kind.as_raw_value() as u8);
         }
     }
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending().await
     }
+    ExitCode::from(130)
 }

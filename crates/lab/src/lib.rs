@@ -1,24 +1,26 @@
 //! The lab: runs, watches, judges, records and draws the scenarios, and builds and serves the book.
 //!
-//! Left to right: [`scenario`] → [`cargo`] → [`child`] → [`console`] → [`series`] → [`verdict`] and [`chart`] → terminal, file or
+//! Left to right: [`catalogue`] → [`cargo`] → [`child`] → [`console`] → [`series`] → [`verdict`] and [`chart`] → terminal, file or
 //! page. Everything to the right of [`series`] is pure.
 
 pub mod book;
 pub mod cargo;
+pub mod catalogue;
 pub mod chart;
 pub mod child;
 pub mod command;
 pub mod console;
 pub mod doctor;
-mod guard;
+pub mod measure;
 pub mod pair;
-pub mod picture;
 pub mod plot;
 pub mod recording;
 pub mod root;
-pub mod scenario;
+mod same_site;
 pub mod screen;
 pub mod series;
 pub mod serve;
+pub mod side;
 pub mod verdict;
 pub mod view;
+pub mod words;

@@ -9,9 +9,9 @@ use tokio::time::Instant;
 
 use crate::{
     cargo,
+    catalogue::Scenario,
     child::Program,
     console::{self, Console},
-    scenario::Scenario,
     series::{Phase, Run, Series},
     verdict::{self, Verdict},
 };
@@ -158,7 +158,7 @@ pub async fn run_to_verdict(
 /// The verdict on all sides, as an event.
 pub fn judged(scenario: &Scenario, runs: &Runs) -> Event {
     let sides: BTreeMap<_, _> = runs.iter().map(|(side, run)| (side.clone(), judge_side(scenario, run))).collect();
-    let ordered = scenario.sides.iter().filter_map(|side| Some((side, sides.get(side)?)));
+    let ordered = scenario.sides.iter().filter_map(|side| Some((&side.name, sides.get(&side.name)?)));
     let text: Vec<_> = ordered.map(|(side, verdict)| format!("{side} {}", verdict.text)).collect();
     Event::Verdict {
         text: format!("{}.", text.join("; ")),

@@ -1,4 +1,5 @@
-//! Recorded runs on disk: `book/recordings/<name>.json`. A record knows the sources and versions it was made with.
+//! Recorded runs on disk: `book/recordings/<name>.json`. A record knows the sources and versions it was made with. Reads and checks;
+//! [`crate::measure`] makes them.
 
 use std::{
     collections::BTreeMap,
@@ -6,23 +7,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use crate::{
-    pair::{self, Event},
-    picture,
-    scenario::Scenario,
-    series::{Recording, Run},
-    verdict,
-};
+use crate::series::Recording;
 
 /// The crates whose versions the numbers depend on.
 const CRATES: [&str; 2] = ["tokio", "console-subscriber"];
-/// Sides beyond leak and fix run this many at a time.
-const AT_ONCE: usize = 2;
-
 #[derive(Deserialize)]
 struct Lock {
     package: Vec<Locked>,
@@ -51,16 +43,15 @@ pub fn load(root: &Path, name: &str) -> anyhow::Result<Recording> {
         .with_context(|| format!("the recording of {name} cannot be read: run `cargo lab record {name}`"))
 }
 
-/// Checks that the record of `scenario` is current, and has all its sides.
+/// Checks that the record of the scenario `name` is current, and has exactly these sides.
 ///
 /// # Errors
 /// Says what changed and which command renews the record.
-pub fn check_fresh(root: &Path, scenario: &Scenario) -> anyhow::Result<()> {
-    let name = &scenario.name;
+pub fn check_fresh(root: &Path, name: &str, sides: &[String]) -> anyhow::Result<()> {
     let recording = load(root, name)?;
     let renew = format!("run `cargo lab record {name}`");
     let recorded: Vec<_> = recording.sides.keys().cloned().collect();
-    let mut sides = scenario.sides.clone();
+    let mut sides = sides.to_vec();
     sides.sort();
     ensure!(recorded == sides, "the recording of {name} has other sides than the scenario: {renew}");
     check_current(root, &recording)
@@ -82,59 +73,6 @@ pub fn check_current(root: &Path, recording: &Recording) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs every side of a scenario and returns the record.
-///
-/// # Errors
-/// When a run fails, or does not do what its side states: such a run must not become the book's evidence.
-pub async fn make(root: &Path, scenario: &Scenario, on: &(dyn Fn(Event) + Sync)) -> anyhow::Result<Recording> {
-    let mut sides = BTreeMap::<String, Run>::new();
-    for some in scenario.sides.chunks(AT_ONCE) {
-        sides.extend(pair::run(root, scenario, some, &[], on).await?);
-    }
-    for (side, run) in &sides {
-        let verdict = verdict::judge(run, &scenario.lab.gauge);
-        if !verdict.as_stated() {
-            bail!("not recorded: {} {}", scenario.bin(side), verdict.text(&scenario.lab.unit));
-        }
-    }
-    let mut versions = locked_versions(root)?;
-    let rustc = tool(&["rustc", "--version"])?;
-    versions.insert("rustc".into(), rustc.split_whitespace().nth(1).unwrap_or("unknown").to_owned());
-    Ok(Recording {
-        scenario: scenario.name.clone(),
-        recorded: tool(&["date", "+%Y-%m-%d"])?,
-        source_hash: source_hash(&scenario.dir)?,
-        versions,
-        machine: format!(
-            "{} {}, {} cores",
-            std::env::consts::OS,
-            std::env::consts::ARCH,
-            std::thread::available_parallelism().map_or(1, usize::from)
-        ),
-        unit: scenario.lab.unit.clone(),
-        units_name: scenario.lab.units_name(),
-        rate: scenario.lab.rate,
-        gauge: scenario.lab.gauge.clone(),
-        sides,
-    })
-}
-
-/// Writes a record, and its chart as a picture beside it; a reader never sees half of either.
-///
-/// # Errors
-/// When the folder cannot be written.
-pub fn save(root: &Path, recording: &Recording) -> anyhow::Result<()> {
-    let path = path(root, &recording.scenario);
-    write_whole(&path.with_extension("svg"), &picture::divergence(recording)?)?;
-    write_whole(&path, &(serde_json::to_string(recording)? + "\n"))
-}
-
-fn write_whole(path: &Path, text: &str) -> anyhow::Result<()> {
-    let unfinished = path.with_extension("part");
-    let written = fs::write(&unfinished, text).and_then(|()| fs::rename(&unfinished, path));
-    written.with_context(|| format!("cannot write {}", path.display()))
-}
-
 /// A hash over the names and contents of a scenario's sources and manifest, in the order of their names.
 pub fn source_hash(dir: &Path) -> anyhow::Result<String> {
     let mut files: Vec<_> = fs::read_dir(dir)
@@ -154,17 +92,15 @@ pub fn source_hash(dir: &Path) -> anyhow::Result<String> {
     Ok(hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect())
 }
 
-fn locked_versions(root: &Path) -> anyhow::Result<BTreeMap<String, String>> {
+/// The locked versions of the crates that the numbers depend on.
+///
+/// # Errors
+/// When `Cargo.lock` cannot be read.
+pub fn locked_versions(root: &Path) -> anyhow::Result<BTreeMap<String, String>> {
     let text = fs::read_to_string(root.join("Cargo.lock")).context("there is no Cargo.lock: run `cargo lab` once")?;
     let lock: Lock = toml::from_str(&text).context("Cargo.lock cannot be read")?;
     let known = lock.package.into_iter().filter(|package| CRATES.contains(&package.name.as_str()));
     Ok(known.map(|package| (package.name, package.version)).collect())
-}
-
-fn tool(command: &[&str]) -> anyhow::Result<String> {
-    let output = std::process::Command::new(command[0]).args(&command[1..]).output();
-    let output = output.with_context(|| format!("cannot run {}", command[0]))?;
-    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 #[cfg(test)]

@@ -1,13 +1,11 @@
-//! Draws captured terminal screens (`tmux capture-pane -e -p`) as one SVG, for the book. Pure, but for [`run`].
+//! Draws captured terminal screens (`tmux capture-pane -e -p`) as one SVG, for the book. Pure.
 //!
 //! Every run of characters is pinned to the cell grid by `textLength`: a browser takes `⏸` from another font than the
 //! letters, and columns and borders must still meet. The crate `anstyle-svg` does not pin cells, hence this module.
 //! Colours are attributes, not classes, so that the picture can stand inline in a page without changing it.
 //! Every character counts as one cell: true of all that tokio-console draws, wrong for wide scripts and emoji.
 
-use std::{fmt::Write as _, iter::Peekable, path::Path, str::Chars};
-
-use anyhow::Context;
+use std::{fmt::Write as _, iter::Peekable, str::Chars};
 
 /// A cell's size in SVG units, and where in it the letters stand.
 const CELL_WIDTH: usize = 8;
@@ -22,25 +20,6 @@ const PALETTE: [&str; 16] = [
     "#2e3440", "#e06c75", "#98c379", "#e5c07b", "#61afef", "#c678dd", "#56b6c2", "#d8dee9", "#7f8796", "#ff7b86",
     "#b5e890", "#ffd68a", "#82c7ff", "#e29bf5", "#7fdbe6", "#ffffff",
 ];
-
-/// `screen OUT.svg TITLE=FILE [TITLE=FILE…]`: reads the captures and writes the picture.
-///
-/// # Errors
-/// When an argument has not that form, or a file cannot be read or written.
-pub fn run(args: &[String]) -> anyhow::Result<()> {
-    let (out, panes) = args.split_first().context("usage: screen OUT.svg TITLE=FILE [TITLE=FILE…]")?;
-    anyhow::ensure!(!panes.is_empty(), "no screen to draw: give at least one TITLE=FILE");
-    let panes = panes
-        .iter()
-        .map(|pane| {
-            let (title, file) = pane.split_once('=').with_context(|| format!("`{pane}` is not TITLE=FILE"))?;
-            let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {file}"))?;
-            Ok((title.to_owned(), text))
-        })
-        .collect::<anyhow::Result<Vec<_>>>()?;
-    let panes: Vec<_> = panes.iter().map(|(title, text)| (title.as_str(), text.as_str())).collect();
-    std::fs::write(Path::new(out), svg(&panes)).with_context(|| format!("cannot write {out}"))
-}
 
 /// One picture of all panes, `(title, text with colour escapes)`, one below the other.
 pub fn svg(panes: &[(&str, &str)]) -> String {
@@ -271,17 +250,8 @@ mod tests {
     }
 
     #[test]
-    fn no_panes_are_an_empty_picture_and_a_refused_command() {
+    fn no_panes_are_an_empty_picture() {
         assert!(svg(&[]).contains("<title>No screen</title>"));
-        assert!(run(&["out.svg".to_owned()]).unwrap_err().to_string().contains("no screen to draw"));
-        assert!(run(&[]).is_err());
-    }
-
-    #[test]
-    fn an_argument_that_names_no_file_is_refused() {
-        let refused = |pane: &str| format!("{:#}", run(&["out.svg".to_owned(), pane.to_owned()]).unwrap_err());
-        assert!(refused("leak").contains("not TITLE=FILE"));
-        assert!(refused("leak=no/such.file").contains("cannot read no/such.file"));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::Context;
 use serde::{Deserialize, Serialize};
 pub use stage::wire::{Gauges, Phase, Report, Sample};
 
@@ -18,9 +19,9 @@ pub struct Recording {
     pub versions: BTreeMap<String, String>,
     /// The machine: system, cores.
     pub machine: String,
-    /// What one unit of work is called, and several.
+    /// What one unit of work is called.
     pub unit: String,
-    /// The plural.
+    /// What several are called.
     pub units_name: String,
     /// Units offered per second.
     pub rate: f64,
@@ -111,6 +112,19 @@ impl ConsoleView {
             *waits.entry(group.waits_on.as_deref()).or_default() += group.count;
         }
         waits.into_iter().max_by_key(|(_, count)| *count)
+    }
+}
+
+impl Recording {
+    /// The recorded run of a side.
+    ///
+    /// # Errors
+    /// When it was not recorded; names the sides that were.
+    pub fn run(&self, side: &str) -> anyhow::Result<&Run> {
+        self.sides.get(side).with_context(|| {
+            let known: Vec<_> = self.sides.keys().map(String::as_str).collect();
+            format!("no side `{side}` is recorded, only {}", known.join(", "))
+        })
     }
 }
 

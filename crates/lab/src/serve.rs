@@ -28,7 +28,13 @@ use tokio::{
 use tower::ServiceExt;
 use tower_http::services::ServeDir;
 
-use crate::{book, guard, pair, pair::Event, scenario};
+use crate::{
+    book,
+    catalogue::{Catalogue, Scenario},
+    pair,
+    pair::Event,
+    same_site,
+};
 
 /// Pairs that may run at the same time: each is two programs on what may be two cores.
 const RUNS_MAX: usize = 2;
@@ -87,7 +93,7 @@ impl Server {
 
     /// Serves and rebuilds for ever. Dropping the future, and the runtime it ran on, ends every program a page started.
     pub async fn run(self) -> anyhow::Result<()> {
-        let hosts = guard::Hosts::of(self.listener.local_addr()?.port());
+        let hosts = same_site::Hosts::of(self.listener.local_addr()?.port());
         let app =
             App { root: self.root.clone(), runs: Arc::new(Semaphore::new(RUNS_MAX)), site: self.site.subscribe() };
         let router = Router::new()
@@ -96,7 +102,7 @@ impl Server {
             .route("/api/reload", get(reload))
             .fallback(page)
             .layer(DefaultBodyLimit::max(BODY_MAX))
-            .layer(middleware::from_fn_with_state(hosts, guard::check))
+            .layer(middleware::from_fn_with_state(hosts, same_site::check))
             .with_state(app);
         tokio::select! {
             result = axum::serve(self.listener, router) => result.context("the server failed"),
@@ -141,9 +147,10 @@ fn stamp(root: &Path) -> (SystemTime, usize) {
 }
 
 async fn lab(State(app): State<App>) -> Response {
-    match scenario::all(&app.root).await {
+    match Catalogue::read(&app.root) {
         Ok(all) => {
-            let scenarios: serde_json::Map<_, _> = all.into_iter().map(|one| (one.name, json!(one.sides))).collect();
+            let sides = |one: Scenario| (one.name.clone(), json!(one.side_names()));
+            let scenarios: serde_json::Map<_, _> = all.scenarios.into_iter().map(sides).collect();
             Json(json!({ "scenarios": scenarios })).into_response()
         }
         Err(error) => refuse(StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}")),
@@ -151,13 +158,10 @@ async fn lab(State(app): State<App>) -> Response {
 }
 
 async fn run(State(app): State<App>, UrlPath(name): UrlPath<String>, Json(asked): Json<Asked>) -> Response {
-    let scenario = match scenario::find(&app.root, &name).await {
+    let scenario = match Catalogue::read(&app.root).and_then(|all| all.find(&name).cloned()) {
         Ok(scenario) => scenario,
         Err(error) => return refuse(StatusCode::NOT_FOUND, format!("{error:#}")),
     };
-    if asked.sides.is_empty() || asked.sides.len() > scenario.sides.len() {
-        return refuse(StatusCode::BAD_REQUEST, "name the sides to run".to_owned());
-    }
     if let Err(error) = scenario.check_sides(&asked.sides) {
         return refuse(StatusCode::NOT_FOUND, format!("{error:#}"));
     }
@@ -173,7 +177,7 @@ async fn run(State(app): State<App>, UrlPath(name): UrlPath<String>, Json(asked)
 /// The events of one run. The stream owns the run: when the page closes, the stream is dropped, and the programs with it.
 fn events(
     root: Arc<Path>,
-    scenario: scenario::Scenario,
+    scenario: Scenario,
     sides: Vec<String>,
     permit: OwnedSemaphorePermit,
 ) -> impl Stream<Item = Event> {

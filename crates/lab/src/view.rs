@@ -15,9 +15,10 @@ use crossterm::{
 };
 
 use crate::{
+    catalogue::Scenario,
     pair::{Event, SideVerdict},
-    scenario::Scenario,
     series::{Phase, Series},
+    side::Role,
 };
 use frame::{Frame, Row};
 
@@ -166,7 +167,7 @@ impl<'a> View<'a> {
     fn paint(&self, side: Option<usize>, text: &str) -> String {
         match side.and_then(|i| self.sides.get(i)) {
             // crossterm leaves colour out where NO_COLOR is set.
-            Some(side) if self.live => text.with(colour(side)).to_string(),
+            Some(side) if self.live => text.with(Color::from(Role::of(side).colour())).to_string(),
             _ => text.to_owned(),
         }
     }
@@ -214,16 +215,6 @@ fn phase(phase: Phase) -> &'static str {
         Phase::Start => "start",
         Phase::Load => "load",
         Phase::Quiet => "quiet",
-    }
-}
-
-/// As on the pages (after Okabe and Ito: told apart by colour-blind readers).
-fn colour(side: &str) -> Color {
-    match side {
-        "leak" => Color::Rgb { r: 213, g: 94, b: 0 },
-        "fix" => Color::Rgb { r: 64, g: 156, b: 222 },
-        wrong if wrong.starts_with("wrong") => Color::Rgb { r: 204, g: 121, b: 167 },
-        _ => Color::Rgb { r: 0, g: 158, b: 115 },
     }
 }
 

@@ -23,7 +23,17 @@ impl SmallBook {
         copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixture"), book.root());
         copy(&repository().join("book/theme"), &book.root().join("book/theme"));
         fs::copy(repository().join("book.toml"), book.root().join("book.toml")).unwrap();
+        book.add_unrecorded();
         book
+    }
+
+    /// A scenario that nobody recorded.
+    fn add_unrecorded(&self) {
+        let scenarios = self.root().join("scenarios");
+        copy(&scenarios.join("unconsumed-send"), &scenarios.join("not-recorded"));
+        let manifest = scenarios.join("not-recorded/Cargo.toml");
+        let text = fs::read_to_string(&manifest).unwrap().replace("unconsumed-send", "not-recorded");
+        fs::write(manifest, text).unwrap();
     }
 
     fn root(&self) -> &Path {
@@ -88,7 +98,7 @@ fn a_directive_that_cannot_be_filled_in_names_chapter_directive_and_repair() {
         ("{{#chart not-recorded}}", "run `cargo lab record not-recorded`"),
         ("{{#gauges not-recorded}}", "run `cargo lab record not-recorded`"),
         ("{{#screen not-recorded}}", "run `cargo lab record not-recorded`"),
-        ("{{#chart unconsumed-sent}}", "no scenario `unconsumed-sent`; `cargo lab list` shows those there are"),
+        ("{{#chart unconsumed-sent}}", "there is no scenario `unconsumed-sent`: did you mean `unconsumed-send`?"),
         ("{{#survivors unconsumed-send wrong}}", "run `cargo lab record unconsumed-send`"),
         ("{{#value unconsumed-send leak after.task}}", "no gauge `task` there"),
         ("{{#value unconsumed-send leak tasks}}", "unknown value `tasks`"),

@@ -10,7 +10,10 @@ use std::{
     process::{Command, Output},
 };
 
-use lab::{root, scenario, scenario::Scenario};
+use lab::{
+    catalogue::{Catalogue, Scenario},
+    root,
+};
 
 #[test]
 fn every_chapter_shows_the_report_that_its_leak_gives() {
@@ -36,8 +39,7 @@ fn a_report_is_found_among_other_words_and_loses_the_registrys_folder() {
 }
 
 fn scenarios(root: &Path) -> Vec<Scenario> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(scenario::all(root)).unwrap()
+    Catalogue::read(root).unwrap().whole().unwrap().to_vec()
 }
 
 /// Holds the stored report against what the test says now, or stores that.

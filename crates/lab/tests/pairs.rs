@@ -9,7 +9,13 @@ use std::{
     time::Duration,
 };
 
-use lab::{cargo, pair, root, scenario, scenario::Scenario, series::Run, verdict};
+use lab::{
+    cargo,
+    catalogue::{Catalogue, Scenario},
+    pair, root,
+    series::Run,
+    verdict,
+};
 use leakcheck::{Checker, Trend};
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -26,14 +32,14 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(RUNS_AT_ONCE);
     let root: Arc<Path> = root::find().expect("the tests run inside the workbook").into();
-    let here = root.clone();
-    let scenarios = checked(move || async move { scenario::all(&here).await }).expect("cargo can read the workspace");
+    let scenarios =
+        Catalogue::read(&root).and_then(|all| all.whole().map(<[_]>::to_vec)).expect("the workbook can be read");
     let built = Arc::new(OnceLock::new());
     let bins: Arc<[String]> =
-        scenarios.iter().flat_map(|one| one.sides.iter().map(|side| one.bin(side))).collect::<Vec<_>>().into();
+        scenarios.iter().flat_map(|one| one.sides.iter().map(|side| one.bin(&side.name))).collect::<Vec<_>>().into();
     let trials = scenarios.into_iter().flat_map(|scenario| {
         let (root, built, bins) = (root.clone(), built.clone(), bins.clone());
-        scenario.sides.clone().into_iter().map(move |side| {
+        scenario.side_names().into_iter().map(move |side| {
             let (scenario, root, built, bins) = (scenario.clone(), root.clone(), built.clone(), bins.clone());
             Trial::test(format!("{}::{side}", scenario.name), move || {
                 // One build for all, by whichever test comes first.

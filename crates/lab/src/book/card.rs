@@ -5,17 +5,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Context, ensure};
-use serde::Deserialize;
+use anyhow::Context;
 
-use super::{
-    html,
-    source::{self, Source},
-    tables,
-};
+use super::{html, source::Source, tables};
 use crate::{
-    chart::{self, gauge_title, per_unit},
+    catalogue::Scenario,
     series::{Group, Recording},
+    side::{Side, capital},
+    words::{gauge_title, per_unit},
 };
 
 /// The leaking side is what the card is about.
@@ -27,40 +24,6 @@ const TELLING_MIN: f64 = 0.1;
 /// Where nothing of the work is left to see.
 const NO_TASK: &str = "no task of the work is left";
 
-/// What a scenario's `Cargo.toml` says for the card.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Card {
-    /// What to ask first, of the code.
-    question: String,
-    /// What somebody sees or is told before they know that it is a leak.
-    symptoms: Vec<String>,
-}
-
-#[derive(Deserialize)]
-struct Manifest {
-    package: Package,
-}
-
-#[derive(Deserialize)]
-struct Package {
-    metadata: Metadata,
-}
-
-#[derive(Deserialize)]
-struct Metadata {
-    card: Option<Card>,
-}
-
-/// Reads `[package.metadata.card]`.
-pub(super) fn parse(manifest: &str) -> anyhow::Result<Card> {
-    let manifest: Manifest = toml::from_str(manifest)?;
-    let card = manifest.package.metadata.card;
-    let card = card.context("has no [package.metadata.card] with a `question` and `symptoms`: see scripts/template")?;
-    ensure!(!card.question.is_empty() && !card.symptoms.is_empty(), "[package.metadata.card] is empty");
-    Ok(card)
-}
-
 /// One row for each scenario, and nothing that does not fit on a sheet.
 pub(super) fn card(source: &Source) -> anyhow::Result<String> {
     let head = ["The mistake", "Tell-tale", "First question", "The fix", "The guard"];
@@ -69,20 +32,20 @@ pub(super) fn card(source: &Source) -> anyhow::Result<String> {
     Ok(format!("<section class=\"wb-card\" aria-label=\"The card\">{table}</section>"))
 }
 
-fn card_row(source: &Source, one: &Listed) -> anyhow::Result<Vec<String>> {
-    let [leak, fix] = [LEAK, "fix"].map(|side| source.side(&one.name, side));
-    let (leak, fix) = (leak?, fix?);
-    let marked = |file: &str, side| {
-        let sentence = source::marked_sentence(file).with_context(|| format!("{}: {side} has no mark", one.name));
-        sentence.map(|words| html::prose(&capital(&words)))
+fn card_row(source: &Source, one: &Scenario) -> anyhow::Result<Vec<String>> {
+    let side = |name: &str| one.side(name).with_context(|| format!("{} has no side `{name}`", one.name));
+    let (leak, fix) = (side(LEAK)?, side("fix")?);
+    let marked = |side: &Side| {
+        let sentence = side.marked.as_ref().with_context(|| format!("{}: {} has no mark", one.name, side.name));
+        sentence.map(|(_, words)| html::prose(&capital(words)))
     };
-    let guard = guard(&fix).with_context(|| format!("{}: fix.rs has no guard with a test", one.name))?;
+    let guard = fix.guard.as_ref().with_context(|| format!("{}: fix.rs has no guard with a test", one.name))?;
     Ok(vec![
-        format!("{}<br><span class=\"wb-why\">{}</span>", link(one), marked(&leak, LEAK)?),
+        format!("{}<br><span class=\"wb-why\">{}</span>", link(one), marked(leak)?),
         telltale(&*source.recording(&one.name)?)?,
-        html::prose(&source.card(&one.name)?.question),
-        marked(&fix, "fix")?,
-        html::text(&guard),
+        html::prose(&source.card(one)?.question),
+        marked(fix)?,
+        html::text(guard),
     ])
 }
 
@@ -112,9 +75,9 @@ fn console(recording: &Recording) -> anyhow::Result<String> {
 pub(super) fn symptoms(source: &Source) -> anyhow::Result<String> {
     let mut rows = Vec::new();
     for one in source.scenarios()? {
-        let card = source.card(&one.name)?;
+        let card = source.card(one)?;
         for symptom in &card.symptoms {
-            rows.push(vec![html::prose(symptom), html::prose(&card.question), link(&one)]);
+            rows.push(vec![html::prose(symptom), html::prose(&card.question), link(one)]);
         }
     }
     Ok(html::table("wb-index", "From what you notice", &["You notice", "Ask first", "Chapter"], &rows))
@@ -131,7 +94,7 @@ pub(super) fn gauges(source: &Source) -> anyhow::Result<String> {
                 None => (tables::STAGE.len(), "a gauge of the service's own".to_owned()),
             };
             let own = if rank == tables::STAGE.len() { format!("{} ", gauge_title(name)) } else { String::new() };
-            let words = format!("{} ({own}{} per {})", link(&one), signed(by), html::text(&recording.unit));
+            let words = format!("{} ({own}{} per {})", link(one), signed(by), html::text(&recording.unit));
             found.entry((rank, title)).or_default().push(words);
         }
     }
@@ -149,54 +112,20 @@ pub(super) fn waits(source: &Source) -> anyhow::Result<String> {
         if words.is_empty() {
             words.insert(NO_TASK.to_owned());
         }
-        words.into_iter().for_each(|words| found.entry(words).or_default().push(link(&one)));
+        words.into_iter().for_each(|words| found.entry(words).or_default().push(link(one)));
     }
     let rows: Vec<_> = found.into_iter().map(|(words, leaks)| vec![html::text(&words), leaks.join(", ")]).collect();
     Ok(html::table("wb-index", "From what tokio-console shows", &["The tasks that are left", "In"], &rows))
 }
 
-/// A scenario and its chapter's title, in the order of the book.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Listed {
-    pub(super) name: String,
-    pub(super) title: String,
-}
-
-/// The scenarios in the order in which `SUMMARY.md` links their chapters.
-pub(super) fn listed(summary: &str, mut names: Vec<String>) -> anyhow::Result<Vec<Listed>> {
-    let mut all = Vec::new();
-    for line in summary.lines() {
-        let Some((title, rest)) = line.split_once("](") else { continue };
-        let Some(name) = rest.split_once(".md)").map(|(name, _)| name) else { continue };
-        let Some(at) = names.iter().position(|known| known == name) else { continue };
-        let title = title.trim_start_matches(['-', ' ', '[']).to_owned();
-        all.push(Listed { name: names.swap_remove(at), title });
-    }
-    names.sort();
-    ensure!(names.is_empty(), "SUMMARY.md has no line for {}: add one", names.join(", "));
-    Ok(all)
-}
-
-fn link(one: &Listed) -> String {
-    format!("<a href=\"{}.html\">{}</a>", html::text(&one.name), html::text(&one.title))
-}
-
-/// The name of the first test in the guard, as a sentence.
-fn guard(fix: &str) -> Option<String> {
-    let (_, after) = fix.split_once("// ANCHOR: guard\n")?;
-    let (name, _) = after.split_once("fn ")?.1.split_once('(')?;
-    Some(capital(&name.replace('_', " ")) + ".")
-}
-
-fn capital(words: &str) -> String {
-    let mut chars = words.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+fn link(one: &Scenario) -> String {
+    format!("<a href=\"{}.html\">{}</a>", html::text(&one.name), html::text(one.title()))
 }
 
 /// The gauges that tell leak and fix apart, with how much stays per unit, the headline first. Work done rises in both, and
 /// memory in all: neither is a tell-tale.
 fn moved(recording: &Recording) -> anyhow::Result<Vec<(&str, f64)>> {
-    let [leak, fix] = [chart::run(recording, LEAK)?, chart::run(recording, "fix")?].map(|run| &run.report.survivors);
+    let [leak, fix] = [recording.run(LEAK)?, recording.run("fix")?].map(|run| &run.report.survivors);
     let rank = |name: &str| match name {
         name if name == recording.gauge => 0,
         name => 1 + tables::STAGE.iter().position(|stage| *stage == name).unwrap_or(tables::STAGE.len()),
@@ -214,7 +143,7 @@ fn moved(recording: &Recording) -> anyhow::Result<Vec<(&str, f64)>> {
 
 /// The console's groups of tasks that the leak's work left.
 fn left(recording: &Recording) -> anyhow::Result<Vec<&Group>> {
-    let run = chart::run(recording, LEAK)?;
+    let run = recording.run(LEAK)?;
     let least = run.report.units_done as f64 * PER_UNIT_MIN;
     Ok(run.console.groups.iter().filter(|group| group.count as f64 >= least).collect())
 }
@@ -242,24 +171,6 @@ mod tests {
 
     fn check(table: &str, part: &str) {
         assert!(table.contains(part), "{part}\nis not in\n{table}");
-    }
-
-    #[test]
-    fn a_scenario_without_a_card_or_with_an_unknown_word_is_an_error() {
-        let error = |card: &str| format!("{:#}", parse(&format!("[package.metadata]\n{card}")).unwrap_err());
-        assert!(error("").starts_with("has no [package.metadata.card]"));
-        assert!(error("card = { question = \"Who?\", symptoms = [] }").ends_with("is empty"));
-        assert!(error("card = { question = \"Who?\", symptoms = [\"It grows.\"], cure = \"\" }").contains("cure"));
-    }
-
-    #[test]
-    fn scenarios_stand_in_the_order_of_the_summary_and_none_is_left_out() {
-        let names = || vec!["a-leak".to_owned(), "b-leak".to_owned()];
-        let summary = "# Summary\n[Start](README.md)\n- [Second](b-leak.md)\n  - [First](a-leak.md)\n";
-        let all = listed(summary, names()).unwrap();
-        assert_eq!(all.iter().map(|one| one.title.as_str()).collect::<Vec<_>>(), ["Second", "First"]);
-        let error = listed("- [Second](b-leak.md)", names()).unwrap_err();
-        assert_eq!(error.to_string(), "SUMMARY.md has no line for a-leak: add one");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use anyhow::{Context, ensure};
 use similar::{Algorithm, ChangeTag, TextDiff};
 
 use super::{html, include, source, source::Source};
+use crate::side;
 
 pub(super) fn diff(
     source: &Source,
@@ -124,7 +125,7 @@ impl Lines {
 
 /// One line of code. The line end stays inside, or a `//` comment would swallow the next line when it is coloured.
 fn line(tag: &str, text: &str) -> String {
-    let marked = if source::marker(text).is_some() { " wb-marked" } else { "" };
+    let marked = if side::marker(text).is_some() { " wb-marked" } else { "" };
     format!("<{tag} class=\"wb-line{marked}\">{}&#10;</{tag}>", html::text(text.trim_end_matches('\n')))
 }
 

@@ -8,10 +8,8 @@ use mdbook_markdown::{
     pulldown_cmark::{Event, Tag},
 };
 
-use super::{card, diff, figure, source::Source, tables, value};
+use super::{card, diff, figure, source::Source, syntax, tables, value};
 
-const OPEN: &str = "{{#";
-const CLOSE: &str = "}}";
 /// mdBook's own; what is wrong with them is found elsewhere.
 const OF_MDBOOK: [&str; 4] = ["include", "rustdoc_include", "playground", "title"];
 
@@ -19,7 +17,7 @@ const OF_MDBOOK: [&str; 4] = ["include", "rustdoc_include", "playground", "title
 pub(super) fn fill_in(source: &Source, chapter: &Path, text: &str) -> (String, Vec<String>) {
     let code = code(text);
     let (mut out, mut problems, mut end) = (String::new(), Vec::new(), 0);
-    for range in all(text).into_iter().filter(|found| !code.iter().any(|code| code.contains(&found.start))) {
+    for range in syntax::all(text).into_iter().filter(|found| !code.iter().any(|code| code.contains(&found.start))) {
         let directive = &text[range.clone()];
         let place = Place { source, chapter, before: &text[..range.start], after: &text[range.end..] };
         let escaped = place.before.ends_with('\\');
@@ -33,24 +31,6 @@ pub(super) fn fill_in(source: &Source, chapter: &Path, text: &str) -> (String, V
         end = range.end;
     }
     (out + &text[end..], problems)
-}
-
-/// Where every `{{#…}}` is, each on one line.
-pub(super) fn all(text: &str) -> Vec<Range<usize>> {
-    let (mut found, mut from) = (Vec::new(), 0);
-    while let Some(start) = text[from..].find(OPEN).map(|at| from + at) {
-        let line = text[start..].lines().next().unwrap_or("");
-        from = start + line.find(CLOSE).map_or(OPEN.len(), |at| at + CLOSE.len());
-        if from > start + OPEN.len() {
-            found.push(start..from);
-        }
-    }
-    found
-}
-
-/// The words of one directive: its name and arguments.
-pub(super) fn words(directive: &str) -> Vec<&str> {
-    directive.trim_start_matches(OPEN).trim_end_matches(CLOSE).split_whitespace().collect()
 }
 
 /// Where Markdown sees code.
@@ -72,7 +52,7 @@ struct Place<'a> {
 
 impl Place<'_> {
     fn expand(&self, directive: &str) -> anyhow::Result<String> {
-        let words = words(directive);
+        let words = syntax::words(directive);
         let [name, args @ ..] = words.as_slice() else { bail!("it says nothing") };
         if OF_MDBOOK.contains(name) {
             return Ok(directive.to_owned());

@@ -9,6 +9,7 @@ use super::{html, source::Source};
 use crate::{
     chart,
     series::{Phase, Recording, Run},
+    words::gauge_title,
 };
 
 /// The drawing, the numbers behind it for the page's script, and where they come from.
@@ -37,11 +38,10 @@ fn provenance(recording: &Recording) -> String {
 
 /// What the page's script draws: every gauge over time.
 fn data(recording: &Recording, sides: &[&str]) -> anyhow::Result<Value> {
-    let runs =
-        sides.iter().map(|side| Ok((*side, chart::run(recording, side)?))).collect::<anyhow::Result<Vec<_>>>()?;
+    let runs = sides.iter().map(|side| Ok((*side, recording.run(side)?))).collect::<anyhow::Result<Vec<_>>>()?;
     let mut titles = serde_json::Map::new();
     for name in runs.iter().flat_map(|(_, run)| run.series.gauges.keys()).map(String::as_str).chain(["console_tasks"]) {
-        titles.insert(name.to_owned(), chart::gauge_title(name).into());
+        titles.insert(name.to_owned(), gauge_title(name).into());
     }
     let sides: Vec<_> = runs.iter().map(|(side, run)| side_data(side, run)).collect();
     Ok(json!({ "gauge": recording.gauge, "unit": recording.unit, "titles": titles, "sides": sides }))

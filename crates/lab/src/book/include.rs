@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use anyhow::{Context, bail, ensure};
 
-use super::directive;
+use super::syntax;
 
 const INCLUDES: [&str; 3] = ["include", "rustdoc_include", "playground"];
 
@@ -17,11 +17,11 @@ pub(super) fn problems(book_src: &Path, chapter: &Path) -> Vec<String> {
     };
     let dir = file.parent().unwrap_or(book_src);
     let check = |directive: &str| check(dir, directive).err().map(|error| format!("{directive}: {error:#}"));
-    directive::all(&text).into_iter().filter_map(|range| check(&text[range])).collect()
+    syntax::all(&text).into_iter().filter_map(|range| check(&text[range])).collect()
 }
 
 fn check(dir: &Path, directive: &str) -> anyhow::Result<()> {
-    let words = directive::words(directive);
+    let words = syntax::words(directive);
     let [name, target, ..] = words.as_slice() else { return Ok(()) };
     if !INCLUDES.contains(name) {
         return Ok(());

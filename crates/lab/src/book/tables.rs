@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use anyhow::Context;
 
-use super::{html, source, source::Source};
+use super::{html, source::Source};
 use crate::{
-    chart::{self, gauge_title, grouped, per_unit},
     series::{Group, Recording, Run},
+    side::{self, Role},
+    words::{gauge_title, grouped, per_unit},
 };
 
 /// The stage's gauges in the order a reader looks at them; a scenario's own come after the headline.
@@ -39,14 +40,17 @@ fn side_row(
     run: &Run,
     own: &[&str],
 ) -> anyhow::Result<Vec<String>> {
-    let file = source.side(&recording.scenario, side)?;
-    let sentence = source::first_sentence(&file).with_context(|| source::side_file(&recording.scenario, side))?;
-    let mut what = html::prose(&sentence);
-    if let Some(why) = source::marked_sentence(&file) {
-        what += &format!("<br><span class=\"wb-why\">{}</span>", html::prose(&why));
+    let scenario = source.scenario(&recording.scenario)?;
+    let about = scenario.side(side).with_context(|| format!("{} has no side `{side}`", recording.scenario))?;
+    let file = || format!("scenarios/{}/{side}.rs", recording.scenario);
+    let sentence =
+        about.sentence.as_ref().with_context(|| format!("{} does not begin with a `//!` sentence", file()))?;
+    let mut what = html::prose(sentence);
+    if let Some((_, why)) = &about.marked {
+        what += &format!("<br><span class=\"wb-why\">{}</span>", html::prose(why));
     }
     let mut row = vec![
-        format!("<span class=\"{}\">{side}</span>", chart::side_class(side)),
+        format!("<span class=\"{}\">{side}</span>", Role::of(side).class()),
         what,
         left(run, &recording.gauge),
         grouped(run.series.peak(&recording.gauge)),
@@ -57,7 +61,7 @@ fn side_row(
 
 /// Each gauge before and after the load, for leak and fix.
 pub(super) fn gauges(recording: &Recording) -> anyhow::Result<String> {
-    let (leak, fix) = (chart::run(recording, "leak")?, chart::run(recording, "fix")?);
+    let (leak, fix) = (recording.run("leak")?, recording.run("fix")?);
     let unit = html::text(&recording.unit);
     let left_title = format!("left per {unit}");
     let head = ["Gauge", "Leak", &left_title, "Fix", &left_title];
@@ -81,7 +85,8 @@ pub(super) fn gauges(recording: &Recording) -> anyhow::Result<String> {
 
 /// The console's tasks at the end of a run, alike ones together.
 pub(super) fn survivors(recording: &Recording, side: &str) -> anyhow::Result<String> {
-    let run = chart::run(recording, side)
+    let run = recording
+        .run(side)
         .with_context(|| format!("if that is new, run `cargo lab record {}`", recording.scenario))?;
     let console = &run.console;
     let bin = format!("<code>{}-{}</code>", html::text(&recording.scenario), html::text(side));
@@ -152,17 +157,9 @@ fn own_gauges(recording: &Recording) -> Vec<&str> {
     all.into_iter().filter(|name| !STAGE.contains(name) && *name != recording.gauge).collect()
 }
 
-/// The leak, the fix, the wrong turns, then the alternatives.
 fn ordered(recording: &Recording) -> Vec<(&str, &Run)> {
-    let rank = |side: &str| match side {
-        "leak" => 0,
-        "fix" => 1,
-        wrong if wrong.starts_with("wrong") => 2,
-        _ => 3,
-    };
-    let mut sides: Vec<_> = recording.sides.iter().map(|(side, run)| (side.as_str(), run)).collect();
-    sides.sort_by_key(|(side, _)| rank(side));
-    sides
+    let names = side::ordered(recording.sides.keys().map(String::as_str));
+    names.into_iter().map(|name| (name, &recording.sides[name])).collect()
 }
 
 #[cfg(test)]
@@ -187,7 +184,7 @@ mod tests {
         let run = recording.sides["fix"].clone();
         recording.sides.insert("lost".to_owned(), run);
         let error = sides(&Source::fixture(), &recording).unwrap_err();
-        assert!(error.to_string().contains("scenarios/unconsumed-send/lost.rs"), "{error}");
+        assert_eq!(error.to_string(), "unconsumed-send has no side `lost`");
     }
 
     #[test]
@@ -216,16 +213,5 @@ mod tests {
         console.groups[0].waits_on = None;
         assert!(survivors(&recording, "leak").unwrap().contains("cannot see it"));
         assert!(survivors(&recording, "fix").unwrap().contains("shows no task"));
-    }
-
-    #[test]
-    fn sides_come_leak_first_and_the_wrong_turn_before_other_fixes() {
-        let mut recording = recording();
-        for side in ["wrong", "abort", "wrong-buffer"] {
-            let run = recording.sides["fix"].clone();
-            recording.sides.insert(side.to_owned(), run);
-        }
-        let names: Vec<_> = ordered(&recording).into_iter().map(|(side, _)| side).collect();
-        assert_eq!(names, ["leak", "fix", "wrong", "wrong-buffer", "abort"]);
     }
 }

@@ -5,22 +5,23 @@ use std::collections::BTreeMap;
 use anyhow::{Context, bail, ensure};
 
 use crate::{
-    chart,
     series::{Recording, Run},
+    words::{grouped, per_unit},
 };
 
 pub(super) fn value(recording: &Recording, side: &str, path: &str) -> anyhow::Result<String> {
-    let run = chart::run(recording, side)
+    let run = recording
+        .run(side)
         .with_context(|| format!("if that is new, run `cargo lab record {}`", recording.scenario))?;
     let (kind, gauge) = path.split_once('.').unwrap_or((path, ""));
     match kind {
-        "units" => Ok(chart::grouped(run.report.units_done)),
+        "units" => Ok(grouped(run.report.units_done)),
         "seconds" => Ok(format!("{:.1}", run.report.elapsed_ms as f64 / 1000.0)),
-        "before" => of(&run.report.before, gauge).map(chart::grouped),
-        "after" => of(&run.report.after, gauge).map(chart::grouped),
-        "per-unit" => of(&run.report.survivors, gauge).map(chart::per_unit),
-        "stated" => of(&run.report.stated, gauge).map(|stated| chart::per_unit(stated.per_unit())),
-        "peak" => peak(run, gauge).map(chart::grouped),
+        "before" => of(&run.report.before, gauge).map(grouped),
+        "after" => of(&run.report.after, gauge).map(grouped),
+        "per-unit" => of(&run.report.survivors, gauge).map(per_unit),
+        "stated" => of(&run.report.stated, gauge).map(|stated| per_unit(stated.per_unit())),
+        "peak" => peak(run, gauge).map(grouped),
         _ => bail!(
             "unknown value `{path}`; there are units, seconds, and before, after, per-unit, peak, stated with a gauge, as in `after.tasks`"
         ),

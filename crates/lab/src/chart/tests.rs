@@ -76,12 +76,6 @@ fn the_words_say_what_the_line_does() {
 }
 
 #[test]
-fn numbers_are_written_as_people_write_them() {
-    assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
-    assert_eq!([0.0, -0.001, 6.0, 0.995, 267.72, -1.5].map(per_unit), ["0", "0", "6", "1", "267.72", "−1.5"]);
-}
-
-#[test]
 fn axis_steps_are_round() {
     assert_eq!([0.02, 0.3, 1.0, 2.2, 240.0, 900.0].map(round_step), [0.02, 0.5, 1.0, 5.0, 500.0, 1000.0]);
     assert_eq!(steps(0.3, 0.1).count(), 4);

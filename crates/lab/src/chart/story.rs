@@ -1,51 +1,14 @@
-//! Numbers and drawings in words.
+//! What a drawing shows, in a sentence.
 
 use crate::{
-    chart::run,
     series::{Recording, Run},
+    words::{gauge_title, grouped},
 };
 
 /// A line that ends within this share of its peak, as seen from its start, has not come down.
 const STAYS_SHARE: f64 = 0.9;
 /// A line that ends within this share of its start has come back.
 const BACK_SHARE: f64 = 0.05;
-
-/// A gauge as a reader says it.
-pub fn gauge_title(name: &str) -> String {
-    match name {
-        "tasks" => "live tasks".to_owned(),
-        "console_tasks" => "live tasks, counted by the console".to_owned(),
-        "threads" => "OS threads".to_owned(),
-        "blocking_threads" => "blocking threads".to_owned(),
-        "fds" => "open file descriptors".to_owned(),
-        "sockets" => "open sockets".to_owned(),
-        "rss_kib" => "resident memory, KiB".to_owned(),
-        own => own.replace('_', " "),
-    }
-}
-
-/// `1234567` as `1,234,567`.
-pub fn grouped(value: u64) -> String {
-    let digits = value.to_string();
-    let mut out = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-/// What is left per unit: at most two decimals, none that say nothing, never `-0`.
-pub fn per_unit(value: f64) -> String {
-    let hundredths = (value.abs() * 100.0).round() as u64;
-    let sign = if value < 0.0 && hundredths > 0 { "−" } else { "" };
-    let decimals = format!("{:02}", hundredths % 100);
-    let decimals = decimals.trim_end_matches('0');
-    let point = if decimals.is_empty() { "" } else { "." };
-    format!("{sign}{}{point}{decimals}", grouped(hundredths / 100))
-}
 
 /// What the drawing of these sides shows, in one sentence.
 ///
@@ -56,7 +19,7 @@ pub fn story(recording: &Recording, sides: &[&str]) -> anyhow::Result<String> {
     let mut longest = 0;
     let mut clauses = Vec::new();
     for side in sides {
-        let run = run(recording, side)?;
+        let run = recording.run(side)?;
         longest = longest.max(run.series.elapsed_ms.last().copied().unwrap_or(0));
         clauses.push(format!("{side} {}", course(run, &recording.gauge)));
     }

@@ -1,0 +1,367 @@
+//! Which scenarios there are and what each says of itself, read once: the order from `SUMMARY.md`, the statement and the
+//! card from the manifest, what a side is from its source. Whoever lists, runs, judges, draws or checks scenarios takes these values.
+//!
+//! A scenario that cannot be read does not hide the others: it stands among [`Catalogue::broken`], with its file and the reason.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, bail, ensure};
+use mdbook_summary::{Summary, SummaryItem};
+use serde::Deserialize;
+use stage::Statement;
+
+use crate::side::{Side, capital};
+
+/// Where the chapters are, from the root.
+const CHAPTERS: &str = "book/src";
+
+/// Every scenario of the workbook.
+#[derive(Clone, Debug, Default)]
+pub struct Catalogue {
+    /// In the order of the book; those without a chapter last.
+    pub scenarios: Vec<Scenario>,
+    /// Scenarios that cannot be read.
+    pub broken: Vec<Broken>,
+}
+
+/// One scenario: a package under `scenarios/`.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// Directory, package, prefix of its binaries, chapter, recording.
+    pub name: String,
+    /// The chapter's title; none where `SUMMARY.md` has no line for it.
+    pub title: Option<String>,
+    /// What the service does, in one sentence.
+    pub about: String,
+    /// The package's folder.
+    pub dir: PathBuf,
+    /// What it states about itself.
+    pub lab: Statement,
+    /// What it says for the card and the index of symptoms.
+    pub card: Option<Card>,
+    /// `leak`, `fix`, the wrong turns, then the others by name.
+    pub sides: Vec<Side>,
+}
+
+/// What nobody can measure: the table `[package.metadata.card]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Card {
+    /// What to ask first, of the code.
+    pub question: String,
+    /// What somebody sees or is told before they know that it is a leak.
+    pub symptoms: Vec<String>,
+}
+
+/// A scenario that cannot be read.
+#[derive(Clone, Debug)]
+pub struct Broken {
+    /// Its folder's name.
+    pub name: String,
+    /// The file and what is wrong with it, in one line.
+    pub why: String,
+}
+
+#[derive(Deserialize)]
+struct Manifest {
+    package: Package,
+    #[serde(default)]
+    bin: Vec<Bin>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    #[serde(default)]
+    description: String,
+    metadata: Metadata,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    lab: Statement,
+    card: Option<Card>,
+}
+
+#[derive(Deserialize)]
+struct Bin {
+    name: String,
+    path: PathBuf,
+}
+
+/// A chapter as the book lists it: its page without `.md`, and its title.
+pub type Listed = (String, String);
+
+impl Catalogue {
+    /// Reads the workbook in `root`, in the order of its `SUMMARY.md`.
+    ///
+    /// # Errors
+    /// When there is no `SUMMARY.md` or no folder `scenarios`.
+    pub fn read(root: &Path) -> anyhow::Result<Self> {
+        let file = root.join(CHAPTERS).join("SUMMARY.md");
+        let text = fs::read_to_string(&file).with_context(|| format!("cannot read {CHAPTERS}/SUMMARY.md"))?;
+        let summary = mdbook_summary::parse_summary(&text).with_context(|| format!("{CHAPTERS}/SUMMARY.md"))?;
+        Self::read_in_order(root, &chapters(&summary))
+    }
+
+    /// Reads the workbook in `root`, in the order and with the titles of a book that is loaded already.
+    ///
+    /// # Errors
+    /// When there is no folder `scenarios`.
+    pub fn read_in_order(root: &Path, order: &[Listed]) -> anyhow::Result<Self> {
+        let mut catalogue = Self::default();
+        for (name, dir) in folders(root)? {
+            match scenario(&name, &dir) {
+                Ok(scenario) => catalogue.scenarios.push(scenario),
+                Err(error) => catalogue.broken.push(Broken { name, why: format!("{error:#}").replace('\n', " ") }),
+            }
+        }
+        let place = |name: &str| order.iter().position(|(page, _)| page == name);
+        for one in &mut catalogue.scenarios {
+            one.title = place(&one.name).map(|at| order[at].1.clone());
+        }
+        catalogue.scenarios.sort_by_key(|one| (place(&one.name).unwrap_or(usize::MAX), one.name.clone()));
+        Ok(catalogue)
+    }
+
+    /// The scenario called `name`.
+    ///
+    /// # Errors
+    /// When there is none, with the nearest name, where one is near; or when it cannot be read.
+    pub fn find(&self, name: &str) -> anyhow::Result<&Scenario> {
+        if let Some(broken) = self.broken.iter().find(|broken| broken.name == name) {
+            bail!("{}", broken.why);
+        }
+        let names: Vec<_> = self.scenarios.iter().map(|one| one.name.as_str()).collect();
+        self.scenarios.iter().find(|one| one.name == name).with_context(|| unknown(name, &names))
+    }
+
+    /// All scenarios, for what is made of all of them.
+    ///
+    /// # Errors
+    /// Names every scenario that cannot be read or has no line in `SUMMARY.md`.
+    pub fn whole(&self) -> anyhow::Result<&[Scenario]> {
+        let unlisted = self.scenarios.iter().filter(|one| one.title.is_none());
+        let unlisted = unlisted.map(|one| format!("SUMMARY.md has no line for {}: add one", one.name));
+        let problems: Vec<_> = self.broken.iter().map(|broken| broken.why.clone()).chain(unlisted).collect();
+        ensure!(problems.is_empty(), "{}", problems.join("\n"));
+        Ok(&self.scenarios)
+    }
+}
+
+impl Scenario {
+    /// `unconsumed-send-leak`.
+    pub fn bin(&self, side: &str) -> String {
+        format!("{}-{side}", self.name)
+    }
+
+    /// The file of a side.
+    pub fn source(&self, side: &str) -> PathBuf {
+        self.dir.join(format!("{side}.rs"))
+    }
+
+    /// The side called `name`.
+    pub fn side(&self, name: &str) -> Option<&Side> {
+        self.sides.iter().find(|side| side.name == name)
+    }
+
+    /// The names of all sides, in order.
+    pub fn side_names(&self) -> Vec<String> {
+        self.sides.iter().map(|side| side.name.clone()).collect()
+    }
+
+    /// The chapter's title, or the name where it has no chapter yet.
+    pub fn title(&self) -> &str {
+        self.title.as_deref().unwrap_or(&self.name)
+    }
+
+    /// Checks that every asked side exists, and none is asked for twice.
+    ///
+    /// # Errors
+    /// Names the side that does not, and those that do.
+    pub fn check_sides(&self, asked: &[String]) -> anyhow::Result<()> {
+        ensure!(!asked.is_empty(), "no side is named: {} has {}", self.name, self.side_names().join(", "));
+        if let Some(side) = asked.iter().find(|side| self.side(side).is_none()) {
+            bail!("{} has no side `{side}`: it has {}", self.name, self.side_names().join(", "));
+        }
+        match asked.iter().enumerate().find(|(i, side)| asked[..*i].contains(side)) {
+            Some((_, twice)) => bail!("the side `{twice}` is named twice: name each side once"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The chapters of a summary, in order.
+fn chapters(summary: &Summary) -> Vec<Listed> {
+    fn walk(items: &[SummaryItem], chapters: &mut Vec<Listed>) {
+        for item in items {
+            let SummaryItem::Link(link) = item else { continue };
+            if let Some(page) = link.location.as_deref().and_then(page) {
+                chapters.push((page, link.name.clone()));
+            }
+            walk(&link.nested_items, chapters);
+        }
+    }
+    let mut all = Vec::new();
+    [&summary.prefix_chapters, &summary.numbered_chapters, &summary.suffix_chapters]
+        .into_iter()
+        .for_each(|items| walk(items, &mut all));
+    all
+}
+
+/// `unclosed-pipe.md` → `unclosed-pipe`.
+pub fn page(file: &Path) -> Option<String> {
+    file.file_stem().map(|stem| stem.to_string_lossy().into_owned())
+}
+
+/// Every package under `scenarios/`, by name.
+fn folders(root: &Path) -> anyhow::Result<Vec<(String, PathBuf)>> {
+    let entries = fs::read_dir(root.join("scenarios")).context("cannot list scenarios/")?;
+    let mut folders = Vec::new();
+    for entry in entries {
+        let entry = entry.context("cannot list scenarios/")?;
+        if entry.path().join("Cargo.toml").is_file() {
+            folders.push((entry.file_name().to_string_lossy().into_owned(), entry.path()));
+        }
+    }
+    folders.sort();
+    Ok(folders)
+}
+
+fn scenario(name: &str, dir: &Path) -> anyhow::Result<Scenario> {
+    let file = format!("scenarios/{name}/Cargo.toml");
+    let text = fs::read_to_string(dir.join("Cargo.toml")).with_context(|| format!("cannot read {file}"))?;
+    let manifest: Manifest = toml::from_str(&text).with_context(|| file.clone())?;
+    let Package { name: package, description, metadata } = manifest.package;
+    ensure!(package == name, "{file}: the package must be called {name}, as its folder is");
+    if let Some(card) = &metadata.card {
+        let filled = !card.question.is_empty() && !card.symptoms.is_empty();
+        ensure!(filled, "{file}: [package.metadata.card] is empty");
+    }
+    let mut sides = Vec::new();
+    for bin in &manifest.bin {
+        let Some(side) = bin.name.strip_prefix(name).and_then(|rest| rest.strip_prefix('-')) else { continue };
+        let source = fs::read_to_string(dir.join(&bin.path))
+            .with_context(|| format!("cannot read scenarios/{name}/{}", bin.path.display()))?;
+        sides.push(Side::read(side, &source));
+    }
+    sides.sort_by(|a, b| (a.role, &a.name).cmp(&(b.role, &b.name)));
+    Ok(Scenario {
+        name: package,
+        title: None,
+        about: description,
+        dir: dir.to_owned(),
+        lab: metadata.lab,
+        card: metadata.card,
+        sides,
+    })
+}
+
+/// `unknown scenario`, with the nearest name or the whole list.
+fn unknown(name: &str, names: &[&str]) -> String {
+    let likeness = |other: &str| strsim::normalized_damerau_levenshtein(name, other);
+    let best = names.iter().map(|other| likeness(other)).fold(0.5, f64::max);
+    let near = |other: &&&str| likeness(other) > best - 0.1 || (!name.is_empty() && other.contains(name));
+    match names.iter().filter(near).collect::<Vec<_>>().as_slice() {
+        [] => format!("there is no scenario `{name}`: there are {}", names.join(", ")),
+        [one] => format!("there is no scenario `{name}`: did you mean `{one}`?"),
+        several => {
+            let list: Vec<_> = several.iter().map(|name| format!("`{name}`")).collect();
+            format!("there is no scenario `{name}`: did you mean {}?", list.join(" or "))
+        }
+    }
+}
+
+/// The title that a page has where its summary gives it none.
+pub fn title_of(name: &str) -> String {
+    capital(&name.replace('-', " "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MANIFEST: &str = "[package]\nname = \"NAME\"\ndescription = \"A post office\"\n\
+        [[bin]]\nname = \"NAME-leak\"\npath = \"leak.rs\"\n[[bin]]\nname = \"NAME-drain\"\npath = \"leak.rs\"\n\
+        [[bin]]\nname = \"NAME-fix\"\npath = \"leak.rs\"\n\
+        [package.metadata.lab]\nunit = \"letter\"\nunits = 10\nrate = 5\ngauge = \"tasks\"\nsurvivors = {}\n";
+
+    fn workbook(names: &[&str]) -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir_all(root.path().join(CHAPTERS)).unwrap();
+        fs::write(
+            root.path().join(CHAPTERS).join("SUMMARY.md"),
+            "# Summary\n[Start](README.md)\n# Part\n- [Second](b-leak.md)\n  - [First](a-leak.md)\n",
+        )
+        .unwrap();
+        for name in names {
+            let dir = root.path().join("scenarios").join(name);
+            fs::create_dir_all(&dir).unwrap();
+            fs::write(dir.join("Cargo.toml"), MANIFEST.replace("NAME", name)).unwrap();
+            fs::write(dir.join("leak.rs"), "//! Keeps a letter.\nfn main() {} // LEAK: kept\n").unwrap();
+        }
+        root
+    }
+
+    fn spoil(root: &tempfile::TempDir, name: &str, from: &str, to: &str) -> Catalogue {
+        let file = root.path().join("scenarios").join(name).join("Cargo.toml");
+        fs::write(&file, fs::read_to_string(&file).unwrap().replace(from, to)).unwrap();
+        Catalogue::read(root.path()).unwrap()
+    }
+
+    #[test]
+    fn a_scenario_that_cannot_be_read_is_named_with_its_file_and_hides_no_other() {
+        for (from, to, why) in [
+            ("rate = 5", "rate = \"fast\"", "rate"),
+            ("units = 10", "units = -1", "units"),
+            ("name = \"b-leak\"", "name = \"c-leak\"", "must be called b-leak"),
+            ("path = \"leak.rs\"", "path = \"gone.rs\"", "cannot read scenarios/b-leak/gone.rs"),
+            ("[package]", "[package", "Cargo.toml"),
+        ] {
+            let catalogue = spoil(&workbook(&["a-leak", "b-leak"]), "b-leak", from, to);
+            assert_eq!(catalogue.scenarios.len(), 1, "{from} → {to}");
+            let error = format!("{:#}", catalogue.find("b-leak").unwrap_err());
+            assert!(error.contains("scenarios/b-leak/") && error.contains(why), "{error}");
+            assert_eq!(error.lines().count(), 1, "{error}");
+            assert!(catalogue.find("a-leak").is_ok());
+            assert!(catalogue.whole().is_err());
+        }
+    }
+
+    #[test]
+    fn scenarios_stand_in_the_order_of_the_summary_and_one_without_a_line_is_told() {
+        let root = workbook(&["a-leak", "b-leak", "c-leak"]);
+        let catalogue = Catalogue::read(root.path()).unwrap();
+        let titles: Vec<_> = catalogue.scenarios.iter().map(Scenario::title).collect();
+        assert_eq!(titles, ["Second", "First", "c-leak"]);
+        assert_eq!(catalogue.whole().unwrap_err().to_string(), "SUMMARY.md has no line for c-leak: add one");
+    }
+
+    #[test]
+    fn an_unknown_side_and_one_asked_for_twice_are_refused() {
+        let catalogue = Catalogue::read(workbook(&["a-leak"]).path()).unwrap();
+        let check = |asked: &[&str]| {
+            let asked: Vec<_> = asked.iter().map(|&side| side.to_owned()).collect();
+            catalogue.scenarios[0].check_sides(&asked).map_err(|error| error.to_string())
+        };
+        assert_eq!(check(&["fixx"]).unwrap_err(), "a-leak has no side `fixx`: it has leak, fix, drain");
+        assert_eq!(check(&["leak", "leak"]).unwrap_err(), "the side `leak` is named twice: name each side once");
+        assert!(check(&[]).is_err());
+        assert_eq!(check(&["drain", "leak"]), Ok(()));
+    }
+
+    #[test]
+    fn an_unknown_name_gets_the_nearest_one_or_the_list() {
+        let check = |name: &str, expected: &str| {
+            let said = unknown(name, &["late-letter", "open-door", "open-drawer"]);
+            assert!(said.ends_with(expected), "{said}");
+        };
+        check("late-lettre", "did you mean `late-letter`?");
+        check("open", "did you mean `open-door` or `open-drawer`?");
+        check("zebra", "there are late-letter, open-door, open-drawer");
+        check("", "there are late-letter, open-door, open-drawer");
+    }
+}

@@ -1,0 +1,133 @@
+//! The pages follow the template, belong to something, and name only what exists.
+
+use std::collections::BTreeSet;
+
+use crate::{fail_on, read, root, scenarios, tracked};
+
+/// The chapter template.
+const HEADINGS: [&str; 10] = [
+    "What you see",
+    "Predict",
+    "Run it",
+    "Why",
+    "What each instrument shows",
+    "A wrong turn, measured",
+    "The fix and its price",
+    "It really happened",
+    "Guard",
+    "Questions",
+];
+/// Prose of a chapter, without code, tables and what is filled in.
+const WORDS_MAX: usize = 1_700;
+
+/// Stems of the files with this extension in a folder.
+/// Stems of the files with this extension in a folder.
+fn stems(folder: &str, extension: &str) -> BTreeSet<String> {
+    let entries = std::fs::read_dir(root().join(folder)).unwrap_or_else(|error| panic!("{folder}: {error}"));
+    entries
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|found| found == extension))
+        .map(|path| path.file_stem().unwrap().to_string_lossy().into_owned())
+        .collect()
+}
+
+#[test]
+fn every_page_and_picture_belongs_to_something() {
+    let summary = read("book/src/SUMMARY.md");
+    let names: BTreeSet<_> = scenarios().into_iter().map(|one| one.name).collect();
+    let mut problems = Vec::new();
+    for chapter in stems("book/src", "md").iter().filter(|chapter| *chapter != "SUMMARY") {
+        if !summary.contains(&format!("({chapter}.md)")) {
+            problems.push(format!("book/src/{chapter}.md is not in SUMMARY.md: add a line, or delete the page"));
+        }
+    }
+    let (recordings, pictures) = (stems("book/recordings", "json"), stems("book/src/screens", "svg"));
+    for left in recordings.iter().chain(&pictures).filter(|name| *name != "claims" && !names.contains(*name)) {
+        problems.push(format!("{left} has a recording or a picture and is no scenario: delete them"));
+    }
+    fail_on(problems);
+}
+
+#[test]
+fn every_chapter_follows_the_template_and_shows_its_own_scenario() {
+    let mut problems = Vec::new();
+    for one in scenarios() {
+        let (name, text) = (&one.name, read(format!("book/src/{}.md", one.name)));
+        let headings: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+        if headings != HEADINGS {
+            problems.push(format!("{name}.md: the headings must be {}", HEADINGS.join(" · ")));
+        }
+        let needed = [
+            format!("{{{{#chart {name}"),
+            format!("{{{{#diff {name} "),
+            format!("{{{{#sides {name}"),
+            format!("{{{{#screen {name}"),
+            format!("{{{{#survivors {name} leak"),
+            format!("cargo run --bin {name}-leak"),
+            format!("cargo run --bin {name}-fix"),
+            format!("cargo lab pair {name}"),
+            format!("scripts/pair {name}"),
+            format!("scenarios/{name}/fix.rs:guard"),
+            format!("scenarios/{name}/guard.txt"),
+        ];
+        problems.extend(
+            needed.iter().filter(|one| !text.contains(*one)).map(|one| format!("{name}.md: `{one}` is missing")),
+        );
+        let answers = text.matches("<summary>Answer</summary>").count();
+        if answers != 3 {
+            problems.push(format!("{name}.md: {answers} folded answers to questions instead of 3"));
+        }
+    }
+    fail_on(problems);
+}
+
+/// Words of prose: what stands outside code fences, tables, HTML and directives that stand alone.
+fn words(page: &str) -> usize {
+    let (mut count, mut fenced) = (0, false);
+    for line in page.lines().map(str::trim) {
+        if line.starts_with("```") {
+            fenced = !fenced;
+        } else if !fenced && !line.starts_with(['|', '<']) && !line.starts_with("{{#") {
+            count += line.split_whitespace().count();
+        }
+    }
+    count
+}
+
+#[test]
+fn a_chapter_is_no_longer_than_it_may_be() {
+    assert_eq!(words("# One two\n```sh\nthree\n```\n| four |\n{{#chart x}}\nfive\n"), 4);
+    let problems = scenarios().into_iter().filter_map(|one| {
+        let words = words(&read(format!("book/src/{}.md", one.name)));
+        (words > WORDS_MAX).then(|| format!("{}.md: {words} words of prose, at most {WORDS_MAX}", one.name))
+    });
+    fail_on(problems.collect());
+}
+
+#[test]
+fn every_command_in_the_pages_exists() {
+    let all = scenarios();
+    let bins: BTreeSet<_> = all.iter().flat_map(|one| one.sides.iter().map(|side| one.bin(&side.name))).collect();
+    let names: BTreeSet<_> = all.iter().map(|one| one.name.clone()).collect();
+    let others = ["lab", "claims", "claims-console"];
+    let mut problems = Vec::new();
+    for file in tracked().iter().filter(|file| file.ends_with(".md") && !file.contains("/template/")) {
+        let text = read(file);
+        let word_after = |command: &'static str| {
+            let is_name = |c: char| c.is_ascii_lowercase() || c == '-';
+            text.split(command).skip(1).map(move |rest| rest.split(|c| !is_name(c)).next().unwrap_or("").to_owned())
+        };
+        // `NAME`, `<name>` and the like stand for a name and are no name.
+        let unknown_bin = |bin: &String| !bin.is_empty() && !bins.contains(bin) && !others.contains(&bin.as_str());
+        problems.extend(
+            word_after("cargo run --bin ").filter(unknown_bin).map(|bin| format!("{file}: there is no binary {bin}")),
+        );
+        for command in ["cargo lab pair ", "scripts/pair ", "cargo lab record "] {
+            let unknown = |name: &String| !name.is_empty() && !name.starts_with('-') && !names.contains(name);
+            problems.extend(
+                word_after(command).filter(unknown).map(|name| format!("{file}: `{command}{name}` names no scenario")),
+            );
+        }
+    }
+    fail_on(problems);
+}
