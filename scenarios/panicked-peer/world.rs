@@ -2,7 +2,7 @@
 
 use std::{
     panic,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
@@ -17,19 +17,14 @@ const TYPED_IN: usize = 2;
 /// What fonts take, and what paper takes.
 const STEP: Duration = Duration::from_millis(2);
 
-static PANICS: AtomicU64 = AtomicU64::new(0);
-
-/// A panic hook, as many a service has one: counts for the dashboard, and prints the first. The default hook prints them all.
-pub(crate) fn count_panics() {
-    panic::set_hook(Box::new(|info| {
-        if PANICS.fetch_add(1, Ordering::Relaxed) == 0 {
+/// A panic hook, as many a service has one: prints the first. The default hook prints them all; the stage counts them.
+pub(crate) fn log_first_panic() {
+    let is_logged = AtomicBool::new(false);
+    panic::set_hook(Box::new(move |info| {
+        if !is_logged.swap(true, Ordering::Relaxed) {
             eprintln!("{info} (later panics are counted)");
         }
     }));
-}
-
-pub(crate) fn panics() -> u64 {
-    PANICS.load(Ordering::Relaxed)
 }
 
 /// The amounts of one chapter, as the customer's books have them.

@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use mdbook_summary::{Summary, SummaryItem};
 use serde::Deserialize;
-use stage::Lab;
+use stage::Statement;
 
 use crate::side::{Side, capital};
 
@@ -39,7 +39,7 @@ pub struct Scenario {
     /// The package's folder.
     pub dir: PathBuf,
     /// What it states about itself.
-    pub lab: Lab,
+    pub statement: Statement,
     /// What it says for the card and the index of symptoms.
     pub card: Option<Card>,
     /// `leak`, `fix`, the wrong turns, then the others by name.
@@ -82,7 +82,7 @@ struct Package {
 
 #[derive(Deserialize)]
 struct Metadata {
-    lab: Lab,
+    lab: Statement,
     card: Option<Card>,
 }
 
@@ -254,7 +254,7 @@ fn scenario(name: &str, dir: &Path) -> anyhow::Result<Scenario> {
         title: None,
         about: description,
         dir: dir.to_owned(),
-        lab: metadata.lab,
+        statement: metadata.lab,
         card: metadata.card,
         sides,
     })

@@ -149,10 +149,10 @@ pub fn judged(scenario: &Scenario, runs: &Runs) -> Event {
 }
 
 fn judge_side(scenario: &Scenario, run: &Run) -> SideVerdict {
-    let verdict = verdict::judge(run, &scenario.lab.gauge);
+    let verdict = verdict::judge(run, &scenario.statement.gauge);
     let top = run.console.groups.iter().find(|group| group.kind == "task");
     SideVerdict {
-        text: verdict.text(&scenario.lab.unit),
+        text: verdict.text(&scenario.statement.unit),
         program_tasks: run.report.after.get("tasks").copied().unwrap_or(0),
         console_tasks: run.console.tasks,
         dropped_events: run.console.dropped_events,

@@ -46,7 +46,7 @@ fn outcome(run: &Run, gauge: &str) -> Outcome {
     if !doubts.is_empty() {
         return Outcome::CannotTell(doubts);
     }
-    let stated = run.report.stated.get(gauge).copied().unwrap_or(0.0);
+    let stated = run.report.stated.get(gauge).map_or(0.0, |stated| stated.per_unit());
     let mut problems = run.report.problems.clone();
     if stated > 0.0
         && let Some(slope) = slope(&run.series, gauge)

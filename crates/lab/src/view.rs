@@ -99,13 +99,13 @@ impl<'a> View<'a> {
         if self.last_line_s.insert(side.to_owned(), second) == Some(second) {
             return Ok(());
         }
-        let gauge = &self.scenario.lab.gauge;
+        let gauge = &self.scenario.statement.gauge;
         writeln!(
             io::stdout(),
             "{second:>3} s  {side:<10} {:<5} {:>6} {}  {gauge} {:>6}  console {console_tasks:>6}",
             phase(series.phase[last]),
             series.units_done[last],
-            self.scenario.lab.units_name(),
+            self.scenario.statement.units_name(),
             series.gauge(gauge).last().unwrap_or(&0),
         )
     }
@@ -134,7 +134,7 @@ impl<'a> View<'a> {
     }
 
     fn frame(&self) -> Vec<String> {
-        let gauge = &self.scenario.lab.gauge;
+        let gauge = &self.scenario.statement.gauge;
         let x_max = self.series.values().flat_map(|s| s.elapsed_ms.last()).max().map_or(1.0, |&ms| ms as f64);
         let y_max = self.series.values().map(|s| s.peak(gauge)).max().unwrap_or(0).max(10) as f64;
         let width = self.width();
@@ -179,11 +179,11 @@ impl<'a> View<'a> {
             put(0, side.clone(), true);
             let now = series.phase.last().map_or("starting", |&now| phase(now));
             let done = series.units_done.last().unwrap_or(&0);
-            put(1, format!("{now}, {done} {}", self.scenario.lab.units_name()), false);
+            put(1, format!("{now}, {done} {}", self.scenario.statement.units_name()), false);
             put(2, format!("{:<17}{:>7}", "console: tasks", series.console_tasks.last().unwrap_or(&0)), false);
             for (row, name) in names.iter().enumerate() {
                 let value = series.gauge(name).last().map_or("-".to_owned(), u64::to_string);
-                put(row + 3, format!("{name:<17}{value:>7}"), *name == &self.scenario.lab.gauge);
+                put(row + 3, format!("{name:<17}{value:>7}"), *name == &self.scenario.statement.gauge);
             }
         }
         rows

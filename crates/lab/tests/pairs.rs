@@ -55,9 +55,9 @@ fn main() -> ExitCode {
 
 /// Runs one side with the load it states and with less, and holds verdict and trend against what it states.
 fn prove(root: Arc<Path>, scenario: Scenario, side: String) -> Result<(), Failed> {
-    let gauge = scenario.lab.gauge.clone();
-    let (stated, unit) = (scenario.lab.survivors[&side][&gauge], scenario.lab.unit.clone());
-    let less = ["--units".to_owned(), (scenario.lab.units / SHORT).max(1).to_string()];
+    let gauge = scenario.statement.gauge.clone();
+    let (stated, unit) = (scenario.statement.survivors[&side][&gauge].per_unit(), scenario.statement.unit.clone());
+    let less = ["--units".to_owned(), (scenario.statement.units / SHORT).max(1).to_string()];
     let runs = checked(move || async move {
         let sides = std::slice::from_ref(&side);
         let few = pair::run(&root, &scenario, sides, &less, &|_| {}).await?;

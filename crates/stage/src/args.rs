@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use clap::{CommandFactory, FromArgMatches, Parser};
 
-use crate::Scenario;
+use crate::{Side, statement};
 
 /// The address `tokio-console` connects to when it is given none.
 const CONSOLE_DEFAULT: &str = "127.0.0.1:6669";
@@ -55,8 +55,8 @@ impl std::str::FromStr for Rate {
     fn from_str(text: &str) -> Result<Self, String> {
         match text.parse::<f64>() {
             _ if text == "max" => Ok(Self::Max),
-            Ok(rate) if rate.is_finite() && rate > 0.0 => Ok(Self::PerSecond(rate)),
-            _ => Err("a number above 0, or `max`".into()),
+            Ok(rate) => statement::rate(rate).map(Self::PerSecond).map_err(|range| format!("{range}, or `max`")),
+            Err(_) => Err("a number, or `max`".into()),
         }
     }
 }
@@ -70,22 +70,22 @@ fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 /// Reads the command line; prints help or a one-line complaint and ends the process where there is nothing to run.
-pub(crate) fn parse(scenario: &Scenario) -> Args {
-    let command = Args::command().name(scenario.bin).about(scenario.about.clone());
+pub(crate) fn parse(side: &Side) -> Args {
+    let command = Args::command().name(side.bin).about(side.about.clone());
     Args::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
 }
 
 impl Args {
-    pub(crate) fn units(&self, scenario: &Scenario) -> u64 {
-        self.units.unwrap_or(scenario.units)
+    pub(crate) fn units(&self, side: &Side) -> u64 {
+        self.units.unwrap_or(side.statement.units)
     }
 
     /// Units per second; `None` is as fast as it goes.
-    pub(crate) fn rate(&self, scenario: &Scenario) -> Option<f64> {
+    pub(crate) fn rate(&self, side: &Side) -> Option<f64> {
         match self.rate {
             Some(Rate::Max) => None,
             Some(Rate::PerSecond(rate)) => Some(rate),
-            None => Some(scenario.rate),
+            None => Some(side.statement.rate),
         }
     }
 

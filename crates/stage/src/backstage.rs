@@ -15,13 +15,13 @@ use tokio::io::AsyncReadExt;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Scenario,
+    Side,
     args::Args,
     console::{Console, unwatched},
-    gauges,
+    gauges, panics,
     print::Printer,
     tasks::Registry,
-    wire::{Gauges, Hello, Phase, Report, Sample, differences},
+    wire::{Gauges, Hello, Lateness, Phase, Report, Sample, differences},
 };
 
 /// Samples are taken this often; people see every fourth.
@@ -52,7 +52,7 @@ pub(crate) struct Backstage {
 impl Backstage {
     /// Says hello and starts the thread. It ends with the process.
     pub(crate) fn start(
-        scenario: &Scenario,
+        side: &Side,
         args: &Args,
         runtime: tokio::runtime::Handle,
         registry: Registry,
@@ -69,15 +69,16 @@ impl Backstage {
             units_done: AtomicU64::new(0),
             units_failed: AtomicU64::new(0),
             unsettled: AtomicBool::new(false),
-            stated: scenario.stated.keys().cloned().collect(),
+            stated: side.stated.keys().cloned().collect(),
             own: Mutex::default(),
-            printer: Mutex::new(Printer::new(scenario, args.json)),
+            printer: Mutex::new(Printer::new(side, args.json)),
         });
         lock(&backstage.printer).hello(&Hello {
-            bin: scenario.bin.to_owned(),
+            bin: side.bin.to_owned(),
             pid: std::process::id(),
             console: console.as_ref().map(|console| console.addr.to_string()),
-            units: args.units(scenario),
+            units: args.units(side),
+            memory_max_mib: 0,
         });
         let (shared, hold, (ready, is_ready)) = (backstage.clone(), args.hold, mpsc::channel());
         std::thread::Builder::new()
@@ -212,7 +213,7 @@ impl Backstage {
     }
 
     /// Looks a last time, judges and prints.
-    pub(crate) fn report(&self, scenario: &Scenario) -> Report {
+    pub(crate) fn report(&self, side: &Side) -> Report {
         let mut printer = lock(&self.printer);
         let last = self.sample();
         let before = self.before.get().cloned().unwrap_or_else(|| last.gauges.clone());
@@ -226,7 +227,7 @@ impl Backstage {
             })
             .collect();
         let units_failed = self.units_failed.load(Ordering::Relaxed);
-        let mut problems = differences(&scenario.stated, &survivors);
+        let mut problems = differences(&side.stated, &before, &last.gauges, &survivors);
         if last.units_done == 0 {
             problems = vec!["no unit of work was done: nothing was measured".to_owned()];
         }
@@ -237,12 +238,18 @@ impl Backstage {
             elapsed_ms: last.elapsed_ms,
             units_done: last.units_done,
             units_failed,
+            units_late: 0,
+            units_cut_off: 0,
             interrupted: self.is_stopped(),
             settled: !self.unsettled.load(Ordering::Relaxed),
+            stopped: self.is_stopped().then(|| "interrupted".to_owned()),
+            panics: panics::count(),
+            lateness: Lateness::default(),
             before,
+            plateau: None,
             after: last.gauges.clone(),
             survivors,
-            stated: scenario.stated.clone(),
+            stated: side.stated.clone(),
             spawned_at: self.registry.alive(),
             problems,
         };

@@ -4,11 +4,12 @@ use std::fs;
 
 use tokio::runtime::RuntimeMetrics;
 
-use crate::wire::Gauges;
+use crate::{panics, wire::Gauges};
 
 /// Reads every gauge of the stage. On systems without `/proc` only tokio's own are there.
 pub(crate) fn read(metrics: &RuntimeMetrics) -> Gauges {
-    let mut gauges = Gauges::from([("tasks".to_owned(), metrics.num_alive_tasks() as u64)]);
+    let mut gauges =
+        Gauges::from([("tasks".to_owned(), metrics.num_alive_tasks() as u64), ("panics".to_owned(), panics::count())]);
     #[cfg(tokio_unstable)]
     gauges.insert("blocking_threads".to_owned(), metrics.num_blocking_threads() as u64);
     if let Ok(status) = fs::read_to_string("/proc/self/status") {

@@ -3,7 +3,7 @@
 //! A scenario's `main` is one call:
 //!
 //! ```no_run
-//! # mod stage_doc { pub fn scenario() -> stage::Scenario { stage::Scenario::parse("mail-leak", "") } }
+//! # mod stage_doc { pub fn scenario() -> Result<stage::Side, String> { stage::Side::parse("mail-leak", "") } }
 //! # use stage_doc::scenario;
 //! fn main() -> std::process::ExitCode {
 //!     stage::run(scenario(), async |stage| {          // in a scenario: `stage::scenario!()`
@@ -21,13 +21,17 @@
 mod args;
 mod backstage;
 mod console;
+pub mod gauge;
 mod gauges;
+mod panics;
 mod print;
-mod scenario;
+mod side;
+mod statement;
 mod tasks;
 pub mod wire;
 
-pub use scenario::{Lab, Scenario};
+pub use side::Side;
+pub use statement::{RATE_MAX, RATE_MIN, Shape, Statement};
 
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
@@ -47,14 +51,11 @@ const FINISH_LIMIT: Duration = Duration::from_secs(2);
 /// After the report, tasks that are still alive get this long to be dropped with the runtime.
 const SHUTDOWN: Duration = Duration::from_secs(1);
 
-/// Says which scenario and side this binary is. The facts come from the package's own `Cargo.toml`, compiled in.
+/// Says which scenario and side this binary is, for [`run`]. The facts come from the package's own `Cargo.toml`, compiled in.
 #[macro_export]
 macro_rules! scenario {
     () => {
-        $crate::Scenario::parse(
-            env!("CARGO_BIN_NAME"),
-            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")),
-        )
+        $crate::Side::parse(env!("CARGO_BIN_NAME"), include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")))
     };
 }
 
@@ -68,28 +69,36 @@ pub struct Stage {
 }
 
 /// Runs one side of a scenario and returns its exit code: 0 when the run did what its side states,
-/// 1 when it did not, 2 when the arguments, the console port or the build were wrong.
+/// 1 when it did not, 2 when the manifest, the arguments, the console port or the build were wrong.
 ///
 /// `service` starts the service, offers it the load and returns what must stay alive while the stage waits for quiet:
 /// a service that is dropped too early has no leak to show.
-pub fn run<S, W>(scenario: Scenario, service: S) -> ExitCode
+pub fn run<S, W>(side: Result<Side, String>, service: S) -> ExitCode
 where
     S: AsyncFnOnce(&Stage) -> anyhow::Result<W>,
 {
-    match try_run(&scenario, service) {
+    let side = match side {
+        Ok(side) => side,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    match try_run(&side, service) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("{}: {error:#}", scenario.bin);
+            eprintln!("{}: {error:#}", side.bin);
             ExitCode::from(2)
         }
     }
 }
 
-fn try_run<S, W>(scenario: &Scenario, service: S) -> anyhow::Result<ExitCode>
+fn try_run<S, W>(side: &Side, service: S) -> anyhow::Result<ExitCode>
 where
     S: AsyncFnOnce(&Stage) -> anyhow::Result<W>,
 {
-    let args = args::parse(scenario);
+    let args = args::parse(side);
+    panics::watch();
     anyhow::ensure!(
         cfg!(tokio_unstable),
         "built without `--cfg tokio_unstable`; a RUSTFLAGS variable hides .cargo/config.toml: run `unset RUSTFLAGS` and build again"
@@ -97,10 +106,10 @@ where
     let console = args.console_addr().map(console::bind).transpose()?;
     let registry = tasks::Registry::default();
     let runtime = registry.watch(tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all()).build()?;
-    let backstage = Backstage::start(scenario, &args, runtime.handle().clone(), registry, console)?;
+    let backstage = Backstage::start(side, &args, runtime.handle().clone(), registry, console)?;
     let stage = Stage {
-        units: args.units(scenario),
-        rate: args.rate(scenario),
+        units: args.units(side),
+        rate: args.rate(side),
         load_limit: args.seconds,
         await_console: args.await_console,
         backstage: backstage.clone(),
@@ -108,7 +117,7 @@ where
     let report = runtime.block_on(async {
         let world = service(&stage).await?;
         stage.quiet(args.settle).await;
-        let report = stage.backstage.report(scenario);
+        let report = stage.backstage.report(side);
         if args.hold {
             backstage.stopped().await;
         }

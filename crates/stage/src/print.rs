@@ -3,26 +3,17 @@
 use std::io::Write;
 
 use crate::{
-    Scenario,
-    wire::{Hello, Line, Phase, Report, Sample},
+    Side,
+    gauge::{Gauge, STAGE},
+    wire::{Hello, Line, Phase, Report, Sample, Stated},
 };
 
 /// People get one line a second: every fourth sample.
 const SAMPLES_PER_LINE: u64 = 4;
 /// Spawn locations shown in the report; the rest is one line with a count.
 const SITES_MAX: usize = 6;
-/// The stage's columns, and what they are called above a column.
-const COLUMNS: [(&str, &str); 6] = [
-    ("tasks", "tasks"),
-    ("blocking_threads", "blocking"),
-    ("threads", "threads"),
-    ("fds", "fds"),
-    ("sockets", "sockets"),
-    ("rss_kib", "RSS"),
-];
-
 pub(crate) struct Printer {
-    scenario: Scenario,
+    side: Side,
     json: bool,
     samples: u64,
     header: bool,
@@ -30,8 +21,8 @@ pub(crate) struct Printer {
 }
 
 impl Printer {
-    pub(crate) fn new(scenario: &Scenario, json: bool) -> Self {
-        Self { scenario: scenario.clone(), json, samples: 0, header: false, closed: false }
+    pub(crate) fn new(side: &Side, json: bool) -> Self {
+        Self { side: side.clone(), json, samples: 0, header: false, closed: false }
     }
 
     pub(crate) fn hello(&mut self, hello: &Hello) {
@@ -42,8 +33,13 @@ impl Printer {
             Some(addr) => format!("watch it: tokio-console http://{addr}"),
             None => "no console".to_owned(),
         };
-        say(&format!("{}: {}", hello.bin, self.scenario.about));
-        say(&format!("{} {} to come · process {} · {console}\n", hello.units, self.scenario.units_name, hello.pid));
+        say(&format!("{}: {}", hello.bin, self.side.about));
+        say(&format!(
+            "{} {} to come · process {} · {console}\n",
+            hello.units,
+            self.side.statement.units_name(),
+            hello.pid
+        ));
     }
 
     pub(crate) fn sample(&mut self, sample: &Sample) {
@@ -67,13 +63,10 @@ impl Printer {
         }
         self.row(last);
         say("");
-        let unit = &self.scenario.unit;
-        for (gauge, stated) in &report.stated {
-            let (Some(before), Some(after)) = (report.before.get(gauge), report.after.get(gauge)) else { continue };
-            let left = report.survivors.get(gauge).copied().unwrap_or(0.0);
-            say(&format!(
-                "{gauge}: {before} before the load, {after} after it: {left:.2} left per {unit} (stated {stated:.2})"
-            ));
+        for (name, &stated) in &report.stated {
+            if let (Some(&before), Some(&after)) = (report.before.get(name), report.after.get(name)) {
+                say(&self.left(&self.side.gauge(name), before, after, stated, report));
+            }
         }
         for site in report.spawned_at.iter().take(SITES_MAX) {
             say(&format!("{:>7} alive, spawned at {}", site.alive, site.location));
@@ -83,7 +76,7 @@ impl Printer {
             say(&format!("{rest:>7} alive, spawned elsewhere"));
         }
         if report.interrupted {
-            say(&format!("stopped early, after {} {}", report.units_done, self.scenario.units_name));
+            say(&format!("stopped early, after {} {}", report.units_done, self.side.statement.units_name()));
         }
         if !report.settled {
             say("the counts had not come to rest when the settle limit was reached");
@@ -92,7 +85,7 @@ impl Printer {
     }
 
     fn verdict(&self, report: &Report) -> String {
-        let leaks = report.stated.get(&self.scenario.gauge).is_some_and(|&stated| stated > 0.0);
+        let leaks = report.stated.get(&self.side.statement.gauge).is_some_and(|stated| stated.grows());
         match report.problems.as_slice() {
             [] if leaks => "LEAKS, as this side states".to_owned(),
             [] => "RETURNS TO WHERE IT STARTED, as this side states".to_owned(),
@@ -100,14 +93,30 @@ impl Printer {
         }
     }
 
+    /// What is left of one gauge, beside what is stated of it.
+    fn left(&self, gauge: &Gauge, before: u64, after: u64, stated: Stated, report: &Report) -> String {
+        let course =
+            format!("{}: {} before the load, {} after it", gauge.name, gauge.value(before), gauge.value(after));
+        let per_unit = |left: f64| gauge.per_unit(left).unwrap_or_default();
+        match stated {
+            Stated::AtMost { at_most } => format!("{course} (at most {} more stated)", gauge.value(at_most)),
+            Stated::PerUnit(expected) => {
+                let left = report.survivors.get(&gauge.name).copied().unwrap_or(0.0);
+                let unit = &self.side.statement.unit;
+                format!("{course}: {} left per {unit} (stated {})", per_unit(left), per_unit(expected))
+            }
+        }
+    }
+
     fn row(&mut self, sample: &Sample) {
-        let units = &self.scenario.units_name;
-        let own = || sample.gauges.keys().filter(|name| COLUMNS.iter().all(|(known, _)| known != name));
+        let units = self.side.statement.units_name();
+        let own = sample.gauges.keys().map(String::as_str).filter(|name| !STAGE.contains(name));
+        let gauges: Vec<_> = STAGE.into_iter().chain(own).map(|name| self.side.gauge(name)).collect();
+        let width = |gauge: &Gauge| gauge.column().len().max(8);
         if !self.header {
             self.header = true;
             let mut line = format!("{:>6}  {:<5}  {units:>8}", "time", "phase");
-            COLUMNS.iter().for_each(|(_, title)| line += &format!("  {title:>8}"));
-            own().for_each(|name| line += &format!("  {name:>8}"));
+            gauges.iter().for_each(|gauge| line += &format!("  {:>1$}", gauge.column(), width(gauge)));
             say(&line);
         }
         let phase = match sample.phase {
@@ -121,14 +130,10 @@ impl Printer {
             sample.units_done,
             width = units.len().max(8)
         );
-        for (name, _) in COLUMNS {
-            line += &match sample.gauges.get(name) {
-                Some(kib) if name == "rss_kib" => format!("  {:>5} MB", kib / 1024),
-                Some(n) => format!("  {n:>8}"),
-                None => format!("  {:>8}", "-"),
-            };
+        for gauge in &gauges {
+            let value = sample.gauges.get(&gauge.name).map_or_else(|| "-".to_owned(), |&n| gauge.value(n));
+            line += &format!("  {value:>0$}", width(gauge));
         }
-        own().for_each(|name| line += &format!("  {:>width$}", sample.gauges[name], width = name.len().max(8)));
         say(&line);
     }
 

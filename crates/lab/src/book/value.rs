@@ -20,7 +20,7 @@ pub(super) fn value(recording: &Recording, side: &str, path: &str) -> anyhow::Re
         "before" => of(&run.report.before, gauge).map(grouped),
         "after" => of(&run.report.after, gauge).map(grouped),
         "per-unit" => of(&run.report.survivors, gauge).map(per_unit),
-        "stated" => of(&run.report.stated, gauge).map(per_unit),
+        "stated" => of(&run.report.stated, gauge).map(|stated| per_unit(stated.per_unit())),
         "peak" => peak(run, gauge).map(grouped),
         _ => bail!(
             "unknown value `{path}`; there are units, seconds, and before, after, per-unit, peak, stated with a gauge, as in `after.tasks`"

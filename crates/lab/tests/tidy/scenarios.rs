@@ -41,7 +41,8 @@ fn sources() -> Vec<Source> {
 
 /// True when the side states that the gauge which tells the leak stays up.
 fn leaks(one: &Scenario, side: &Side) -> bool {
-    one.lab.survivors.get(&side.name).and_then(|stated| stated.get(&one.lab.gauge)).is_some_and(|&left| left > 0.0)
+    let stated = one.statement.survivors.get(&side.name);
+    stated.and_then(|stated| stated.get(&one.statement.gauge)).is_some_and(|stated| stated.grows())
 }
 
 #[test]
@@ -90,7 +91,7 @@ fn every_scenario_has_a_leak_and_a_fix_and_states_every_side() {
                 problems.push(format!("{} has no {needed}.rs as a binary", one.name));
             }
         }
-        let stated: BTreeSet<_> = one.lab.survivors.keys().cloned().collect();
+        let stated: BTreeSet<_> = one.statement.survivors.keys().cloned().collect();
         if stated != one.side_names().into_iter().collect() {
             problems.push(format!("{}: [package.metadata.lab.survivors] and the binaries name other sides", one.name));
         }
