@@ -39,7 +39,7 @@ pub struct Scenario {
     /// The package's folder.
     pub dir: PathBuf,
     /// What it states about itself.
-    pub lab: Statement,
+    pub statement: Statement,
     /// What it says for the card and the index of symptoms.
     pub card: Option<Card>,
     /// `leak`, `fix`, the wrong turns, then the others by name.
@@ -254,7 +254,7 @@ fn scenario(name: &str, dir: &Path) -> anyhow::Result<Scenario> {
         title: None,
         about: description,
         dir: dir.to_owned(),
-        lab: metadata.lab,
+        statement: metadata.lab,
         card: metadata.card,
         sides,
     })

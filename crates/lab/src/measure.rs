@@ -26,7 +26,7 @@ pub async fn make(root: &Path, scenario: &Scenario, on: &(dyn Fn(Event) + Sync))
         sides.extend(pair::run(root, scenario, some, &[], on).await?);
     }
     for (side, run) in &sides {
-        let verdict = verdict::judge(run, &scenario.lab.gauge(&scenario.lab.gauge), &scenario.lab.unit);
+        let verdict = verdict::judge(run, &scenario.statement.gauge(&scenario.statement.gauge), &scenario.statement.unit);
         if !verdict.as_stated() {
             bail!("not recorded: {} {}", scenario.bin(side), verdict.text());
         }
@@ -45,10 +45,10 @@ pub async fn make(root: &Path, scenario: &Scenario, on: &(dyn Fn(Event) + Sync))
             std::env::consts::ARCH,
             std::thread::available_parallelism().map_or(1, usize::from)
         ),
-        unit: scenario.lab.unit.clone(),
-        units_name: scenario.lab.units_name(),
-        rate: scenario.lab.rate,
-        gauge: scenario.lab.gauge.clone(),
+        unit: scenario.statement.unit.clone(),
+        units_name: scenario.statement.units_name(),
+        rate: scenario.statement.rate,
+        gauge: scenario.statement.gauge.clone(),
         sides,
     })
 }

@@ -113,7 +113,7 @@ impl<'a> View<'a> {
     }
 
     fn no_progress(&self, side: &str, seconds: u64) -> String {
-        format!("{side}: no {} has ended for {seconds} s", self.scenario.lab.unit)
+        format!("{side}: no {} has ended for {seconds} s", self.scenario.statement.unit)
     }
 
     fn line(&mut self, side: &str, console_tasks: u64) -> io::Result<()> {
@@ -123,13 +123,13 @@ impl<'a> View<'a> {
         if self.last_line_s.insert(side.to_owned(), second) == Some(second) {
             return Ok(());
         }
-        let gauge = &self.scenario.lab.gauge;
+        let gauge = &self.scenario.statement.gauge;
         writeln!(
             io::stdout(),
             "{second:>3} s  {side:<10} {:<5} {:>6} {}  {gauge} {:>6}  console {console_tasks:>6}",
             phase(series.phase[last]),
             series.units_done[last],
-            self.scenario.lab.units_name(),
+            self.scenario.statement.units_name(),
             series.gauge(gauge).last().unwrap_or(&0),
         )
     }
@@ -138,8 +138,8 @@ impl<'a> View<'a> {
         let (width, height) = room();
         let frame = Frame {
             title: &self.scenario.name,
-            gauge: &self.scenario.lab.gauge,
-            units: &self.scenario.lab.units_name(),
+            gauge: &self.scenario.statement.gauge,
+            units: &self.scenario.statement.units_name(),
             sides: self.sides,
             series: &self.series,
             notes: self.stalled.iter().map(|(side, seconds)| self.no_progress(side, *seconds)).collect(),

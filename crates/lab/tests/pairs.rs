@@ -96,7 +96,7 @@ impl Case {
     }
 
     fn run(&self) -> Result<(SideVerdict, Run), Failed> {
-        let early = ["--pause-at".to_owned(), (self.scenario.lab.units / EARLY).max(1).to_string()];
+        let early = ["--pause-at".to_owned(), (self.scenario.statement.units / EARLY).max(1).to_string()];
         let Self { root, scenario, side } = self.clone();
         let (verdicts, mut runs) = checked(move || async move {
             let runs = pair::run(&root, &scenario, &[side], &early, &|_| {}).await?;
@@ -109,8 +109,8 @@ impl Case {
 
     /// Holds verdict, numbers and trend against what the side states and what the program itself reports.
     fn judge(&self, verdict: &SideVerdict, run: &Run) -> Result<(), Failed> {
-        let gauge = &self.scenario.lab.gauge;
-        let stated = self.scenario.lab.survivors[&self.side][gauge];
+        let gauge = &self.scenario.statement.gauge;
+        let stated = self.scenario.statement.survivors[&self.side][gauge];
         let expected = match stated {
             Stated::AtMost { .. } => Outcome::Bounded,
             Stated::PerUnit(_) if stated.grows() => Outcome::Leaks,
@@ -132,7 +132,7 @@ impl Case {
     }
 
     fn check_trend(&self, trend: &Trend, stated: f64) -> Result<(), Failed> {
-        let (gauge, unit) = (&self.scenario.lab.gauge, &self.scenario.lab.unit);
+        let (gauge, unit) = (&self.scenario.statement.gauge, &self.scenario.statement.unit);
         let off = (trend.per_operation - stated).abs() > TREND_SHARE * stated.max(1.0);
         let said = format!("{:.2} {gauge} more for every {unit} more, stated {stated:.2}", trend.per_operation);
         if off || trend.is_leak() != (stated > 0.0) { Err(said.into()) } else { Ok(()) }

@@ -41,7 +41,8 @@ fn sources() -> Vec<Source> {
 
 /// True when the side states that the gauge which tells the leak stays up.
 fn leaks(one: &Scenario, side: &Side) -> bool {
-    one.lab.survivors.get(&side.name).and_then(|stated| stated.get(&one.lab.gauge)).is_some_and(|stated| stated.grows())
+    let stated = one.statement.survivors.get(&side.name);
+    stated.and_then(|stated| stated.get(&one.statement.gauge)).is_some_and(|stated| stated.grows())
 }
 
 #[test]
@@ -90,7 +91,7 @@ fn every_scenario_has_a_leak_and_a_fix_and_states_every_side() {
                 problems.push(format!("{} has no {needed}.rs as a binary", one.name));
             }
         }
-        let stated: BTreeSet<_> = one.lab.survivors.keys().cloned().collect();
+        let stated: BTreeSet<_> = one.statement.survivors.keys().cloned().collect();
         if stated != one.side_names().into_iter().collect() {
             problems.push(format!("{}: [package.metadata.lab.survivors] and the binaries name other sides", one.name));
         }
@@ -147,6 +148,27 @@ fn leak_and_fix_have_one_guard_and_every_guard_is_a_leak_test() {
     fail_on(problems);
 }
 
+#[test]
+fn a_side_without_a_test_builds_no_test_harness() {
+    let mut problems = Vec::new();
+    for one in scenarios() {
+        let file = format!("scenarios/{}/Cargo.toml", one.name);
+        let manifest: toml::Table = read(&file).parse().unwrap();
+        for side in &one.sides {
+            let bins = manifest["bin"].as_array().into_iter().flatten();
+            let bin =
+                bins.filter_map(toml::Value::as_table).find(|bin| bin["name"].as_str() == Some(&one.bin(&side.name)));
+            let builds = bin.and_then(|bin| bin.get("test")).and_then(toml::Value::as_bool).unwrap_or(true);
+            if builds != side.has_test {
+                let repair =
+                    if side.has_test { "remove `test = false`" } else { "add `test = false`: a harness costs a link" };
+                problems.push(format!("{file}: {}: {repair}", one.bin(&side.name)));
+            }
+        }
+    }
+    fail_on(problems);
+}
+
 /// Lines that are in one text and not in the other.
 fn changed(a: &str, b: &str) -> usize {
     let diff = similar::TextDiff::from_lines(a, b);
@@ -198,7 +220,7 @@ fn what_a_scenario_says_for_the_card_is_short() {
 /// What cargo and git look for by itself, and a fuzzer's data.
 fn needs_no_mention(rest: &str) -> bool {
     let name = rest.rsplit('/').next().unwrap_or(rest);
-    ["Cargo.toml", "Cargo.lock", ".gitignore", "mod.rs"].contains(&name)
+    ["Cargo.toml", "Cargo.lock", ".gitignore", "main.rs", "mod.rs"].contains(&name)
         || rest.contains("/corpus/")
         || (rest.starts_with("tests/") && rest.matches('/').count() == 1)
 }
