@@ -270,7 +270,9 @@ mod tests {
     }
 
     async fn first_line(group: &mut Group) -> String {
-        BufReader::new(group.take_stdout().unwrap()).lines().next_line().await.unwrap().unwrap()
+        let line = Lines::of(group.take_stdout().unwrap()).next_line().await;
+        let Ok(Some(line)) = line else { panic!("no first line") };
+        String::from_utf8(line).unwrap()
     }
 
     #[leakcheck::test]

@@ -154,3 +154,6 @@ impl Decoder for Undecoded {
         Ok(Some(message.copy_to_bytes(message.remaining())))
     }
 }
+
+#[cfg(test)]
+mod tests;

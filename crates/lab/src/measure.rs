@@ -26,7 +26,7 @@ pub async fn make(root: &Path, scenario: &Scenario, on: &(dyn Fn(Event) + Sync))
         sides.extend(pair::run(root, scenario, some, &[], on).await?);
     }
     for (side, run) in &sides {
-        let verdict = verdict::judge(run, &scenario.statement.gauge(&scenario.statement.gauge), &scenario.statement.unit);
+        let verdict = verdict::judge(run, &scenario.statement);
         if !verdict.as_stated() {
             bail!("not recorded: {} {}", scenario.bin(side), verdict.text());
         }

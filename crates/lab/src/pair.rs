@@ -168,7 +168,7 @@ pub fn judged(scenario: &Scenario, runs: &Runs) -> Event {
 }
 
 fn judge_side(scenario: &Scenario, run: &Run) -> SideVerdict {
-    let verdict = verdict::judge(run, &scenario.statement.gauge(&scenario.statement.gauge), &scenario.statement.unit);
+    let verdict = verdict::judge(run, &scenario.statement);
     let lines = run.console.lines();
     let (spawned_at, spawned_there) = lines.first().map_or((None, 0), |(line, count)| (Some(*line), *count));
     let (waits_on, waiting_there) = spawned_at.and_then(|line| run.console.wait_at(line)).unwrap_or((None, 0));

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use stage::{
+    Statement,
     gauge::{Gauge, Unit},
     wire::Stated,
 };
@@ -43,8 +44,9 @@ const SLOPE_SHARE_MIN: f64 = 0.5;
 /// Fewer samples of the load than this show no trend: a burst is judged by what is left alone.
 const TREND_SAMPLES_MIN: usize = 5;
 
-/// Judges one run by the gauge that tells the leak. `unit` is what a unit of work is called.
-pub fn judge(run: &Run, gauge: &Gauge, unit: &str) -> Verdict {
+/// Judges one run by the gauge that tells the leak.
+pub fn judge(run: &Run, statement: &Statement) -> Verdict {
+    let (gauge, unit) = (&statement.gauge(&statement.gauge), &statement.unit);
     let stated = run.report.stated.get(&gauge.name).copied().unwrap_or(Stated::PerUnit(0.0));
     let per_unit = run.report.survivors.get(&gauge.name).copied().unwrap_or(0.0);
     let divided = gauge.per_unit(per_unit);
@@ -105,7 +107,8 @@ fn doubts(run: &Run) -> Vec<String> {
     let mut doubts = Vec::new();
     if report.lateness.too_busy {
         let late = report.lateness.timer_late_ms_max;
-        doubts.push(format!("this machine was too busy ({late} ms late): end what else runs on it, and run this again"));
+        doubts
+            .push(format!("this machine was too busy ({late} ms late): end what else runs on it, and run this again"));
     } else if report.units_late > 0 && !report.problems.is_empty() {
         doubts.push(format!("{} units were late, and not by their own doing: run this again", report.units_late));
     }
@@ -163,10 +166,24 @@ impl Verdict {
 
 #[cfg(test)]
 mod tests {
-    use stage::gauge::Kind;
+    use stage::{Shape, gauge::Kind};
 
     use super::*;
     use crate::series::Recording;
+
+    /// A scenario of searches that is judged by this gauge.
+    fn judged_by(gauge: &Gauge) -> Statement {
+        let shape = Shape { kind: gauge.kind, unit: gauge.unit };
+        Statement {
+            unit: "search".into(),
+            units_name: None,
+            units: 200,
+            rate: 100.0,
+            gauge: gauge.name.clone(),
+            gauges: [(gauge.name.clone(), shape)].into(),
+            survivors: [].into(),
+        }
+    }
 
     fn run(side: &str) -> Run {
         let stored = include_str!("../tests/fixture/book/recordings/unconsumed-send.json");
@@ -178,7 +195,7 @@ mod tests {
     fn check(side: &str, spoil: impl FnOnce(&mut Run), expected: &str) {
         let mut run = run(side);
         spoil(&mut run);
-        let verdict = judge(&run, &Gauge::named("tasks"), "search");
+        let verdict = judge(&run, &judged_by(&Gauge::named("tasks")));
         let said = verdict.text();
         assert!(said.starts_with(expected), "{said}");
         assert_eq!(verdict.as_stated(), !expected.starts_with("cannot") && !expected.starts_with("not what"));
@@ -238,7 +255,7 @@ mod tests {
         run.report.before.insert(gauge.name.clone(), 3);
         run.report.after.insert(gauge.name.clone(), after);
         run.report.survivors.insert(gauge.name.clone(), 0.035);
-        judge(&run, gauge, "search")
+        judge(&run, &judged_by(gauge))
     }
 
     #[test]
@@ -253,16 +270,13 @@ mod tests {
     fn a_maximum_is_never_divided_and_milliseconds_are_whole() {
         let silence = Gauge { name: "silence_ms".into(), kind: Kind::Maximum, unit: Unit::Milliseconds };
         let verdict = bounded(&silence, 12);
-        assert_eq!(
-            verdict.text(),
-            "stays within its bound: 9 ms silence above the start, at most 10 ms stated"
-        );
+        assert_eq!(verdict.text(), "stays within its bound: 9 ms silence above the start, at most 10 ms stated");
         assert_eq!(verdict.per_unit, None);
         let mut run = run("fix");
         run.report.before.insert("silence_ms".into(), 0);
         run.report.after.insert("silence_ms".into(), 812);
         run.report.survivors.insert("silence_ms".into(), 4.06);
-        let said = judge(&run, &silence, "search").text();
+        let said = judge(&run, &judged_by(&silence)).text();
         assert_eq!(said, "returns to where it started: 812 ms silence above the start");
     }
 }

@@ -141,7 +141,8 @@ impl Case {
 
 /// Every number of the verdict is one that the program itself reports, and the console counts as it does on every line.
 fn same_numbers(verdict: &SideVerdict, run: &Run) -> Result<(), Failed> {
-    let program: BTreeMap<_, _> = run.report.spawned_at.iter().map(|site| (site.location.as_str(), site.alive)).collect();
+    let program: BTreeMap<_, _> =
+        run.report.spawned_at.iter().map(|site| (site.location.as_str(), site.alive)).collect();
     let console: BTreeMap<_, _> = run.console.lines().into_iter().collect();
     if program != console {
         return Err(format!("the program counts {program:?}, the console {console:?}").into());

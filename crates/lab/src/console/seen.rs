@@ -87,7 +87,8 @@ impl Seen {
             }
             Part::Op(new) => {
                 let Some(id) = new.id else { return };
-                let op = Op { source: self.sources.get(new.source), resource: new.resource_id.map(|id| id.id), task: None };
+                let op =
+                    Op { source: self.sources.get(new.source), resource: new.resource_id.map(|id| id.id), task: None };
                 self.ops.insert(id.id, op);
             }
             Part::OpStats(id, stats) if stats.dropped_at.is_some() => drop(self.ops.remove(&id)),

@@ -4,7 +4,7 @@ use std::{
     fs,
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
-    process::{Child, ChildStdout, Command, Output, Stdio},
+    process::{Child, Command, Output, Stdio},
     time::{Duration, Instant},
 };
 
@@ -16,7 +16,7 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 /// A lab that runs, killed with the test.
 pub(crate) struct Lab {
     pub(crate) child: Child,
-    pub(crate) lines: std::io::Lines<BufReader<ChildStdout>>,
+    pub(crate) lines: std::io::Lines<BufReader<Box<dyn std::io::Read + Send>>>,
 }
 
 /// The lab's binary, in the workbook's folder.
@@ -34,7 +34,8 @@ pub(crate) fn lab_in(folder: &Path, args: &[&str]) -> Command {
 impl Lab {
     pub(crate) fn start(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let stdout: Box<dyn std::io::Read + Send> = Box::new(child.stdout.take().unwrap());
+        let lines = BufReader::new(stdout).lines();
         Self { child, lines }
     }
 
@@ -42,6 +43,18 @@ impl Lab {
     pub(crate) fn line_with(&mut self, part: &str) -> String {
         let found = self.lines.by_ref().map(Result::unwrap).find(|line| line.contains(part));
         found.unwrap_or_else(|| panic!("the lab ended without saying `{part}`: {}", self.words()))
+    }
+
+    /// Lines that are read elsewhere.
+    pub(crate) fn no_lines() -> std::io::Lines<BufReader<Box<dyn std::io::Read + Send>>> {
+        BufReader::new(Box::new(std::io::empty()) as Box<dyn std::io::Read + Send>).lines()
+    }
+
+    /// The most memory it has held.
+    pub(crate) fn memory_max_kib(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+        line.and_then(|line| line.split_whitespace().nth(1)).and_then(|kib| kib.parse().ok()).unwrap_or(0)
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

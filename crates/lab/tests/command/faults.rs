@@ -33,7 +33,12 @@ fn ctrl_c_ends_both_programs() {
 
 #[test]
 fn sigterm_ends_both_programs() {
-    ends_by(Signal::TERM, 130);
+    ends_by(Signal::TERM, 143);
+}
+
+#[test]
+fn a_closed_terminal_ends_both_programs() {
+    ends_by(Signal::HUP, 129);
 }
 
 #[test]
@@ -81,16 +86,6 @@ fn ctrl_c_during_a_build_ends_the_build() {
     lab.signal(Signal::INT);
     assert_eq!(lab.end().0, 130);
     await_that("the build script ends", || fixture.running().is_empty());
-}
-
-#[test]
-fn a_program_that_speaks_nonsense_is_quoted() {
-    let fixture = Fixture::new(r#"fn main() { println!("hello, world") }"#, SLEEPER);
-    let output = fixture.run(&["pair", "on-fire"]);
-    let words = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(words.contains("on-fire-leak said `hello, world`"), "{words}");
-    await_that("the other program ends", || fixture.running().is_empty());
 }
 
 #[test]

@@ -153,7 +153,7 @@ fn sigterm_ends_the_server_its_programs_and_frees_the_port() {
     assert_eq!(programs.len(), 2);
     site.lab.signal(Signal::TERM);
     let port = site.port;
-    assert_eq!(site.lab.end().0, 130);
+    assert_eq!(site.lab.end().0, 143);
     await_gone(&programs);
     TcpListener::bind(("127.0.0.1", port)).expect("the port is free again");
 }
