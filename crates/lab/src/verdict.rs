@@ -146,6 +146,11 @@ fn slope(series: &Series, gauge: &str) -> Option<f64> {
 }
 
 impl Verdict {
+    #[cfg(test)]
+    pub(crate) fn of(outcome: Outcome) -> Self {
+        Self { outcome, gauge: "tasks".into(), per_unit: Some(1.0), left: String::new() }
+    }
+
     /// True when the run did what its side states.
     pub fn as_stated(&self) -> bool {
         matches!(self.outcome, Outcome::Leaks | Outcome::Converges | Outcome::Bounded)

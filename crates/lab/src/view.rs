@@ -36,8 +36,10 @@ pub struct View<'a> {
     /// The last line on limits, so that it is said once for all sides.
     limits: String,
     live: bool,
-    /// The width of each line of the last frame.
-    drawn: Vec<usize>,
+    /// The terminal's size at the last frame, while the view has a screen of its own.
+    screen: Option<(usize, usize)>,
+    /// A line on the build stands there, without an end.
+    building: bool,
     last_line_s: BTreeMap<String, u64>,
     last_build: u32,
 }
@@ -54,7 +56,8 @@ impl<'a> View<'a> {
             stalled: BTreeMap::new(),
             limits: String::new(),
             live,
-            drawn: Vec::new(),
+            screen: None,
+            building: false,
             last_line_s: BTreeMap::new(),
             last_build: u32::MAX,
         }
@@ -78,14 +81,19 @@ impl<'a> View<'a> {
             Event::Stalled { side, seconds } => self.stalled(side, *seconds),
             Event::Verdict { sides, .. } => self.verdict(sides),
             // The command's own error line says it.
-            Event::Error { .. } => Ok(()),
+            Event::Error { .. } => self.leave(),
         };
     }
 
     fn build(&mut self, text: &str, done: u32, total: u32) -> io::Result<()> {
         let line = format!("building {done} of {total}: {text}");
         if self.live {
-            return self.draw(&[Row(vec![(None, line.chars().take(room().0).collect())])]);
+            self.building = true;
+            let mut out = io::stdout().lock();
+            queue!(out, cursor::MoveToColumn(0), terminal::Clear(ClearType::UntilNewLine))?;
+            // One column is left free: at the edge some terminals go on below.
+            write!(out, "{}", line.chars().take(room().0 - 1).collect::<String>())?;
+            return out.flush();
         }
         // Ten lines for a whole build are enough in a log.
         let tenth = (done * 10).checked_div(total).unwrap_or(0);
@@ -99,10 +107,10 @@ impl<'a> View<'a> {
     fn limits(&mut self, program: u64, lab: u64) -> io::Result<()> {
         let line =
             format!("memory: a program's load ends at {program} MiB; the lab takes at most {lab} MiB to follow it");
-        if program == 0 || line == self.limits {
+        if program == 0 || line == self.limits || self.screen.is_some() {
             return Ok(());
         }
-        self.draw(&[])?;
+        self.end_build()?;
         self.limits = line;
         writeln!(io::stdout(), "{}", self.limits)
     }
@@ -134,8 +142,45 @@ impl<'a> View<'a> {
         )
     }
 
+    fn end_build(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.building) {
+            queue!(io::stdout(), cursor::MoveToColumn(0), terminal::Clear(ClearType::UntilNewLine))?;
+        }
+        Ok(())
+    }
+
+    /// Draws on a screen of its own, as editors do: whatever a reader does to the window, nothing of it is left behind.
     fn redraw(&mut self) -> io::Result<()> {
-        let (width, height) = room();
+        self.end_build()?;
+        let (mut frame, room) = (Vec::new(), room());
+        if self.screen.is_none() {
+            queue!(frame, terminal::EnterAlternateScreen)?;
+        }
+        if self.screen.replace(room) != Some(room) {
+            queue!(frame, terminal::Clear(ClearType::All))?;
+        }
+        queue!(frame, cursor::MoveTo(0, 0))?;
+        for line in self.lines(room) {
+            queue!(frame, terminal::Clear(ClearType::UntilNewLine))?;
+            writeln!(frame, "{line}")?;
+        }
+        queue!(frame, terminal::Clear(ClearType::FromCursorDown))?;
+        let mut out = io::stdout().lock();
+        out.write_all(&frame).and_then(|()| out.flush())
+    }
+
+    /// Goes back to the reader's screen, and leaves the last picture there.
+    fn leave(&mut self) -> io::Result<()> {
+        self.end_build()?;
+        if self.screen.take().is_some() {
+            queue!(io::stdout(), terminal::LeaveAlternateScreen)?;
+            self.lines(room()).iter().try_for_each(|line| writeln!(io::stdout(), "{line}"))?;
+        }
+        Ok(())
+    }
+
+    /// The picture of this moment, in colours.
+    fn lines(&self, (width, height): (usize, usize)) -> Vec<String> {
         let frame = Frame {
             title: &self.scenario.name,
             gauge: &self.scenario.statement.gauge,
@@ -145,22 +190,8 @@ impl<'a> View<'a> {
             notes: self.stalled.iter().map(|(side, seconds)| self.no_progress(side, *seconds)).collect(),
         };
         let rows = frame.rows((width.min(WIDTH_MAX), height));
-        self.draw(&rows)
-    }
-
-    /// Puts rows in the place of those drawn before.
-    fn draw(&mut self, rows: &[Row]) -> io::Result<()> {
-        let (mut out, (width, height)) = (io::stdout().lock(), room());
-        let above = rows_on_screen(&self.drawn, width).min(height.saturating_sub(1));
-        if above > 0 {
-            queue!(out, cursor::MoveToPreviousLine(above as u16), terminal::Clear(ClearType::FromCursorDown))?;
-        }
-        for row in rows {
-            let line: String = row.0.iter().map(|(side, text)| self.paint(*side, text)).collect();
-            writeln!(out, "{line}")?;
-        }
-        self.drawn = rows.iter().map(Row::width).collect();
-        out.flush()
+        let line = |row: Row| row.0.into_iter().map(|(side, text)| self.paint(side, &text)).collect();
+        rows.into_iter().map(line).collect()
     }
 
     /// Text in the colour of a side.
@@ -173,6 +204,7 @@ impl<'a> View<'a> {
     }
 
     fn verdict(&mut self, sides: &BTreeMap<String, SideVerdict>) -> io::Result<()> {
+        self.leave()?;
         let mut out = io::stdout().lock();
         writeln!(out)?;
         for (i, side) in self.sides.iter().enumerate() {
@@ -182,6 +214,13 @@ impl<'a> View<'a> {
             details(verdict).iter().try_for_each(|line| writeln!(out, "    {line}"))?;
         }
         writeln!(out, "look deeper: scripts/pair {}   (two real tokio-consoles)", self.scenario.name)
+    }
+}
+
+impl Drop for View<'_> {
+    /// After Ctrl-C too, the reader's own screen is there again.
+    fn drop(&mut self) {
+        let _ = self.leave();
     }
 }
 
@@ -221,11 +260,6 @@ fn phase(phase: Phase) -> &'static str {
 /// Columns and rows of the terminal, as they are now: readers change them in the middle of a run.
 fn room() -> (usize, usize) {
     terminal::size().map_or((80, 24), |(width, height)| (width.into(), height.into()))
-}
-
-/// How many rows lines take in a terminal of this width: one that became narrower breaks those that were drawn before.
-fn rows_on_screen(drawn: &[usize], width: usize) -> usize {
-    drawn.iter().map(|line| line.div_ceil(width.max(1)).max(1)).sum()
 }
 
 #[cfg(test)]

@@ -33,11 +33,6 @@ impl Row {
     fn plain(text: String) -> Self {
         Self(vec![(None, text)])
     }
-
-    /// Characters on the screen.
-    pub(super) fn width(&self) -> usize {
-        self.0.iter().map(|(_, text)| text.chars().count()).sum()
-    }
 }
 
 impl Frame<'_> {
@@ -150,8 +145,10 @@ mod tests {
         let notes = vec!["no search has ended for 5 s".to_owned(); notes];
         let frame = Frame { title: "x", gauge: "tasks", units: "searches", sides: &sides, series: &series, notes };
         let rows = frame.rows(room);
-        assert!(rows.iter().all(|row| row.width() <= room.0), "{room:?}");
-        rows.into_iter().map(|row| row.0.into_iter().map(|(_, text)| text).collect()).collect()
+        let lines: Vec<String> =
+            rows.into_iter().map(|row| row.0.into_iter().map(|(_, text)| text).collect()).collect();
+        assert!(lines.iter().all(|line| line.chars().count() <= room.0), "{room:?}");
+        lines
     }
 
     #[test]

@@ -146,6 +146,7 @@ impl Fixture {
         };
         write("Cargo.toml", "[workspace]\nresolver = '3'\nmembers = ['scenarios/*']\n");
         write("book.toml", "[book]\ntitle = 'Fixture'\n");
+        write("book/src/SUMMARY.md", "# Summary\n\n- [On fire](on-fire.md)\n");
         let bins = ["leak", "fix"].map(|side| format!("[[bin]]\nname = 'on-fire-{side}'\npath = '{side}.rs'\n"));
         let lab = "unit = 'call'\nunits = 1\nrate = 1\ngauge = 'tasks'\nsurvivors = { leak = { tasks = 1 }, fix = { tasks = 0 } }";
         write(

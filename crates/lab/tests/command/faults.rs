@@ -114,7 +114,8 @@ fn a_rustflags_variable_is_refused_with_the_repair() {
 fn nothing_is_left_in_the_folder_for_temporary_files() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = lab(&["pair", PAIR, "--", "--units", "20"]);
-    let status = command.env("TMPDIR", folder.path()).output().unwrap().status;
-    assert_eq!(status.code(), Some(0));
+    let output = command.env("TMPDIR", folder.path()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("unconsumed-send-leak leaks") || said.contains("this machine was too busy"), "{said}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }

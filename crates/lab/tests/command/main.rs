@@ -12,3 +12,5 @@ mod program;
 mod serve;
 #[cfg(target_os = "linux")]
 mod speech;
+#[cfg(target_os = "linux")]
+mod terminal;
