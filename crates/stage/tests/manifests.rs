@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use serde::Deserialize;
@@ -47,7 +47,7 @@ struct Series {
 fn scenarios() -> Vec<(String, Statement, BTreeMap<String, Run>)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let manifests = fs::read_dir(root.join("scenarios")).unwrap().flatten().map(|dir| dir.path().join("Cargo.toml"));
-    let read = |path| {
+    let read = |path: PathBuf| {
         let package = toml::from_str::<Manifest>(&fs::read_to_string(&path).unwrap());
         let Package { name, metadata } = package.unwrap_or_else(|error| panic!("{}: {error}", path.display())).package;
         let recorded = fs::read_to_string(root.join(format!("book/recordings/{name}.json"))).ok()?;
