@@ -14,7 +14,7 @@ const HELD_UP: Duration = Duration::from_millis(1_500);
 
 fn fixture(fault: &str, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_stage-fixture"));
-    command.env("FIXTURE", fault).arg("--no-console").args(args).stdin(Stdio::null());
+    command.env("FIXTURE", fault).env("RUST_BACKTRACE", "0").arg("--no-console").args(args).stdin(Stdio::null());
     command
 }
 
