@@ -76,12 +76,15 @@ impl Stage {
         // Beside the load and not inside it: a unit that never ends does not keep it from ending.
         let time_is_up = async {
             if let Some(time_max) = time_max {
-                sleep(time_max).await;
+                // A sleep of no time at all still takes a tick.
+                if !time_max.is_zero() {
+                    sleep(time_max).await;
+                }
                 ending.end_load(Reason::Time(time_max));
             }
             std::future::pending::<()>().await;
         };
-        tokio::select! { biased; () = all => {}, () = time_is_up => {} }
+        tokio::select! { biased; () = time_is_up => {}, () = all => {} }
         ending.load_is_done();
     }
 

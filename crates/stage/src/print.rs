@@ -12,6 +12,7 @@ use crate::{
 const SAMPLES_PER_LINE: u64 = 4;
 /// Spawn locations shown in the report; the rest is one line with a count.
 const SITES_MAX: usize = 6;
+
 pub(crate) struct Printer {
     side: Side,
     json: bool,
@@ -60,7 +61,9 @@ impl Printer {
         self.row(last);
         say("");
         let units = self.side.statement.units_name();
-        for (name, &stated) in &report.stated {
+        // That nothing panicked is what everybody expects.
+        let told = |(name, _): &(&String, &Stated)| *name != "panics" || report.panics > 0;
+        for (name, &stated) in report.stated.iter().filter(told) {
             if let (Some(&before), Some(&after)) = (report.before.get(name), report.after.get(name)) {
                 say(&self.left(&self.side.gauge(name), before, after, stated, report));
             }
@@ -86,14 +89,14 @@ impl Printer {
 
     fn verdict(&self, report: &Report) -> String {
         let leaks = report.stated.get(&self.side.statement.gauge).is_some_and(|stated| stated.grows());
-        let Lateness { timer_late_ms_max, share, too_busy, .. } = report.lateness;
+        let Lateness { timer_late_ms_max, waited_ms, share, too_busy, .. } = report.lateness;
         match report.problems.as_slice() {
             _ if report.interrupted => "STOPPED EARLY: no verdict".to_owned(),
             [] if leaks => "LEAKS, as this side states".to_owned(),
             [] => "RETURNS TO WHERE IT STARTED, as this side states".to_owned(),
             problems if too_busy => format!(
-                "CANNOT TELL: this machine was too busy (late for {:.0} % of the time, by up to {timer_late_ms_max} ms; {}). End \
-                 other programs, and run it again",
+                "CANNOT TELL: this machine was too busy for {:.0} % of the time (threads waited {waited_ms} ms for a processor, a \
+                 timer came {timer_late_ms_max} ms late): {}. End other programs, and run it again",
                 share * 100.0,
                 problems.join("; ")
             ),
