@@ -6,7 +6,7 @@ use std::{
     thread,
 };
 
-use crate::Checker;
+use crate::checker::Checker;
 
 /// A test without a return type.
 #[track_caller]

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use crate::{Checker, Report};
+use crate::{
+    checker::Checker,
+    report::{Body, Report},
+};
 
 /// How many times more operations the second run has.
 const FACTOR: u64 = 4;
@@ -73,7 +76,7 @@ impl Growth {
         let (few, many) = (self.operations, self.operations * FACTOR);
         let run = |operations| {
             let body = body.clone();
-            self.checker.clone().find_kept(move || body(operations))
+            self.checker.clone().report_of(move || body(operations))
         };
         Found::new((few, run(few)), (many, run(many)))
     }
@@ -152,7 +155,7 @@ impl Found {
 
     /// Whether what is left grows with the operations, at any one spawn line or in sum, or a body never returned.
     pub fn is_leak(&self) -> bool {
-        let hung = [&self.few.1, &self.many.1].iter().any(|report| report.body == crate::Body::NeverReturned);
+        let hung = [&self.few.1, &self.many.1].iter().any(|report| report.body == Body::NeverReturned);
         hung || self.trend.is_leak() || self.lines.iter().any(|(_, trend)| trend.is_leak())
     }
 }

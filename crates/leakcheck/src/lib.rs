@@ -132,23 +132,26 @@ mod checker;
 mod clock;
 mod dump;
 mod growth;
+mod hash;
 mod hooks;
+mod lock;
 mod probe;
 mod registry;
 mod report;
 mod settle;
 mod sites;
 mod supervise;
+mod tally;
 mod text;
 mod threads;
 mod watch;
 
 pub use allow::{Allow, AllowError};
-pub use checker::{BodyError, Checker, Findings};
+pub use checker::{Checker, Findings};
 pub use growth::{Found, Growth, Trend};
 pub use hooks::{Attach, attach};
 pub use leakcheck_macros::test;
-pub use report::{Allowed, Await, Body, Parent, Report, Survivors};
+pub use report::{Allowed, Await, Body, BodyError, Parent, Report, Survivors};
 pub use watch::{Scope, Watch, daemon, scope};
 
 /// What `#[leakcheck::test]` expands to.

@@ -1,15 +1,6 @@
-//! What was left, for programs and for people.
+//! What a check found, as plain data. `tally` fills it in, `text` prints it.
 
-use std::{collections::BTreeMap, panic::Location, time::Duration};
-
-use crate::{
-    clock,
-    registry::{Alive, Registry},
-    settle::Seen,
-};
-
-/// One poll while the checker waits may be a task's first: it was spawned last of all, and parks.
-const POLLS_OF_LIVE: u32 = 2;
+use std::{any::Any, time::Duration};
 
 /// What a check found: structured data first, [`Display`](std::fmt::Display) on top, [`to_json`](Self::to_json) for machines.
 ///
@@ -43,6 +34,16 @@ pub enum Body {
     /// It panicked.
     Panicked,
     /// It had not returned by the deadline. That is a leak, even if no task is left.
+    NeverReturned,
+}
+
+/// Why a body returned nothing.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum BodyError {
+    /// It panicked, with this payload.
+    Panicked(Box<dyn Any + Send>),
+    /// It had not returned by the deadline.
     NeverReturned,
 }
 
@@ -119,71 +120,6 @@ impl Report {
     pub fn unused_allowances(&self) -> impl Iterator<Item = &str> {
         self.allowed.iter().filter(|allowed| allowed.given && allowed.tasks == 0).map(|allowed| &*allowed.allowance)
     }
-
-    /// Looks at the tasks that are alive now and were born since a generation began.
-    pub(crate) fn take(registry: &Registry, since: u32, seen: Option<&Seen>, body: Body) -> Self {
-        let still = registry.threads.polling();
-        let stuck = |id| seen.is_some_and(|seen| still.iter().any(|poll| poll.task == id && seen.is_stuck(poll)));
-        let polling = |id| still.iter().any(|poll| poll.task == id);
-        let mut groups = BTreeMap::<_, Group>::new();
-        registry.each(|task| {
-            if task.allowance == 0 && task.generation >= since {
-                let state = match () {
-                    // On a starved machine a short poll may take long; a task that was polled often is no prisoner of one.
-                    () if task.polls >= POLLS_OF_LIVE => State::Live,
-                    () if stuck(task.id) => State::NeverYields,
-                    () if polling(task.id) => State::Live,
-                    () => State::Parked,
-                };
-                groups.entry(place(task.site)).or_default().add(&task, state);
-            }
-        });
-        let mut survivors: Vec<_> = groups.into_iter().map(|(place, group)| group.finish(place)).collect();
-        survivors.sort_by_key(|group| std::cmp::Reverse(group.count));
-        Self { body, survivors, allowed: registry.allowed(), ..Self::default() }
-    }
-}
-
-enum State {
-    Parked,
-    Live,
-    NeverYields,
-}
-
-type Place = (&'static str, u32, u32);
-
-fn place(site: &'static Location<'static>) -> Place {
-    (site.file(), site.line(), site.column())
-}
-
-/// Survivors while they are counted.
-#[derive(Default)]
-struct Group {
-    counts: Survivors,
-    parents: BTreeMap<Option<Place>, usize>,
-}
-
-impl Group {
-    fn add(&mut self, task: &Alive, state: State) {
-        let counts = &mut self.counts;
-        counts.count += 1;
-        *match state {
-            State::Parked => &mut counts.parked,
-            State::Live => &mut counts.live,
-            State::NeverYields => &mut counts.never_yields,
-        } += 1;
-        let age = clock::now_ms().wrapping_sub(task.born_ms);
-        counts.oldest = counts.oldest.max(Duration::from_millis(age.into()));
-        *self.parents.entry(task.parent.map(place)).or_default() += 1;
-    }
-
-    fn finish(self, (file, line, column): Place) -> Survivors {
-        let name = |(file, line, column): Place| format!("{}:{line}:{column}", shorten(file));
-        let parents = self.parents.into_iter();
-        let mut parents: Vec<_> = parents.map(|(place, count)| Parent { location: place.map(name), count }).collect();
-        parents.sort_by_key(|parent| std::cmp::Reverse(parent.count));
-        Survivors { file: file.to_owned(), line, column, parents, ..self.counts }
-    }
 }
 
 impl Survivors {
@@ -194,7 +130,7 @@ impl Survivors {
 }
 
 /// Cuts off the folder in which cargo keeps other crates: what is left is the same on every machine.
-fn shorten(file: &str) -> &str {
+pub(crate) fn shorten(file: &str) -> &str {
     let after = |folder: &str, levels| {
         let (_, rest) = file.split_once(folder)?;
         rest.splitn(levels + 1, ['/', '\\']).nth(levels)

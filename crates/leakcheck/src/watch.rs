@@ -3,16 +3,18 @@
 use std::{
     collections::HashMap,
     panic::Location,
-    sync::{Arc, LazyLock, Mutex, PoisonError, Weak},
+    sync::{Arc, LazyLock, Mutex, Weak},
     time::Duration,
 };
 
 use tokio::runtime::{Handle, Id};
 
 use crate::{
+    lock::lock,
     registry::Registry,
     report::{Body, Report},
     settle::{Limits, Subject, busy},
+    threads::with_daemon,
 };
 
 /// A runtime under watch: what [`attach`](crate::attach) gives.
@@ -155,8 +157,8 @@ async fn assert_clean(found: impl Future<Output = Report>, caller: &Location<'_>
 }
 
 async fn find(subject: &Subject, limits: Limits) -> Report {
-    let seen = subject.settle(limits).await;
-    subject.verdict(seen.as_ref(), Body::Returned)
+    let polls = subject.settle(limits).await;
+    subject.verdict(polls.as_ref(), Body::Returned)
 }
 
 /// Marks what the closure spawns, on this thread, as meant to stay: a daemon. The report says how many each name covers.
@@ -169,28 +171,24 @@ async fn find(subject: &Subject, limits: Limits) -> Report {
 /// });
 /// ```
 pub fn daemon<T>(name: &'static str, spawn: impl FnOnce() -> T) -> T {
-    crate::threads::with_daemon(name, spawn)
+    with_daemon(name, spawn)
 }
 
 /// The runtimes of checkers that are running, so that [`scope`] needs no argument.
 static CHECKED: LazyLock<Mutex<HashMap<Id, Weak<Registry>>>> = LazyLock::new(Mutex::default);
 
-/// Makes a runtime known for as long as the guard lives.
-pub(crate) struct Known(Id);
+/// Keeps a runtime in `CHECKED` for as long as the guard lives.
+pub(crate) struct Registration(Id);
 
-impl Known {
+impl Registration {
     pub(crate) fn new(handle: &Handle, registry: &Arc<Registry>) -> Self {
         lock(&CHECKED).insert(handle.id(), Arc::downgrade(registry));
         Self(handle.id())
     }
 }
 
-impl Drop for Known {
+impl Drop for Registration {
     fn drop(&mut self) {
         lock(&CHECKED).remove(&self.0);
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
