@@ -9,7 +9,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc, Condvar, LazyLock, Mutex, Once, PoisonError,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     task::{Context, Poll, Waker},
     thread,
@@ -22,17 +22,22 @@ use crate::lock::lock;
 const TICK: Duration = Duration::from_millis(50);
 
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-static COARSE_MS: AtomicU32 = AtomicU32::new(0);
+static COARSE_MS: AtomicU64 = AtomicU64::new(0);
 static TIMERS: Timers = Timers { heap: Mutex::new(BinaryHeap::new()), earlier: Condvar::new() };
 
 /// Milliseconds since the process began to check, as of the last tick.
-pub(crate) fn coarse_ms() -> u32 {
+pub(crate) fn coarse_ms() -> u64 {
     COARSE_MS.load(Ordering::Relaxed)
 }
 
-/// Milliseconds since the process began to check, now. Wraps after 49 days.
-pub(crate) fn now_ms() -> u32 {
-    START.elapsed().as_millis() as u32
+/// Milliseconds since the process began to check, now.
+pub(crate) fn now_ms() -> u64 {
+    milliseconds(START.elapsed())
+}
+
+/// In 64 bits: 32 of them are 49 days, and a service may be watched for longer.
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Renews the coarse clock now, and starts the thread that renews it from then on.
@@ -131,5 +136,16 @@ impl PartialOrd for Timer {
 impl Ord for Timer {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         self.deadline.cmp(&other.deadline)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clock_of_a_service_that_runs_for_months_does_not_wrap() {
+        let days = |days: u64| Duration::from_secs(days * 24 * 60 * 60);
+        assert_eq!(milliseconds(days(100)) - milliseconds(days(40)), 60 * 24 * 60 * 60 * 1_000);
     }
 }

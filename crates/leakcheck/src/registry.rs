@@ -17,7 +17,7 @@ use std::{
     hash::BuildHasherDefault,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock,
-        atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -48,8 +48,8 @@ pub(crate) struct Alive {
     /// The spawn location of the task that spawned this one; `None` if no task did.
     pub(crate) parent: Option<Site>,
     /// Milliseconds of the process clock when the task was spawned.
-    pub(crate) spawned_ms: u32,
-    pub(crate) generation: u32,
+    pub(crate) spawned_ms: u64,
+    pub(crate) generation: u64,
     /// How often the task was polled while an `Observation` lived.
     pub(crate) polls: u32,
     /// The number of the allowance that covers the task, counted from 1; 0 is none.
@@ -65,13 +65,20 @@ pub(crate) struct Registry {
     /// Tasks alive under each allowance: those given first, then the daemons by name.
     allowed: Mutex<Vec<(Cow<'static, str>, usize)>>,
     allowed_alive: AtomicUsize,
-    generation: AtomicU32,
+    /// 64 bits, since a program may begin a scope for each request, and 32 bits of them are used up in days. The ordering is
+    /// relaxed: a task that is spawned after a scope has begun sees the scope's generation, by the order of accesses to this one
+    /// variable; a task for which there is no "after" may be in the scope or not.
+    generation: AtomicU64,
     observers: AtomicU32,
+    /// Whether polls are counted. Relaxed, since the counts tell parked tasks from live ones over a fifth of a second, and a poll
+    /// more or less at its beginning does not matter.
     observing: AtomicBool,
     pub(crate) threads: Threads,
 }
 
-/// A map of tasks whose slot was taken. `len` says without the lock whether the map is empty.
+/// A map of tasks whose slot was taken. `len` says without the lock whether the map is empty. A task's end and its children come
+/// after its spawn, so they see its `len`; the `Release` and `Acquire` of `len` add nothing that the lock does not give, and make
+/// `len` safe to read alone.
 #[derive(Default)]
 struct Shard {
     len: AtomicUsize,
@@ -88,7 +95,7 @@ impl Registry {
             allowed: Mutex::new(allow.iter().map(|allow| (allow.text().to_owned().into(), 0)).collect()),
             allow,
             allowed_alive: AtomicUsize::new(0),
-            generation: AtomicU32::new(0),
+            generation: AtomicU64::new(0),
             observers: AtomicU32::new(0),
             observing: AtomicBool::new(false),
             threads: Threads::default(),
@@ -172,14 +179,14 @@ impl Registry {
     }
 
     /// Whether a task is alive that no allowance covers and that was spawned since a generation began.
-    pub(crate) fn has_since(&self, generation: u32) -> bool {
+    pub(crate) fn has_since(&self, generation: u64) -> bool {
         let left = |record: &Record| record.allowance == 0 && record.generation >= generation;
         self.slots().any(|slot| slot.read().is_some_and(|(_, record)| left(&record)))
             || self.overflow.iter().any(|shard| shard.lock().values().any(left))
     }
 
     /// Begins a new generation, and returns its number. Tasks that are spawned after this call have that number or a higher one.
-    pub(crate) fn next_generation(&self) -> u32 {
+    pub(crate) fn next_generation(&self) -> u64 {
         self.generation.fetch_add(1, Ordering::Relaxed) + 1
     }
 
@@ -302,3 +309,6 @@ impl Drop for Observation {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -61,7 +61,7 @@ impl Limits {
 pub(crate) struct Subject {
     pub(crate) registry: Arc<Registry>,
     pub(crate) handle: Handle,
-    pub(crate) since: u32,
+    pub(crate) since: u64,
     /// How many threads of the blocking pool were busy when the check or its scope began.
     pub(crate) blocking_before: usize,
     /// How many threads of the blocking pool may be busy.

@@ -46,4 +46,9 @@ impl Sites {
     pub(crate) fn by_address(&self) -> HashMap<usize, Site, BuildHasherDefault<Spread>> {
         lock(&self.all).iter().map(|(address, (site, _))| (*address, *site)).collect()
     }
+
+    #[cfg(test)]
+    pub(crate) fn lock_all(&self) -> impl Drop + '_ {
+        lock(&self.all)
+    }
 }

@@ -23,7 +23,7 @@ const POLLS_OF_LIVE: u32 = 2;
 
 impl Report {
     /// Counts the tasks that are alive now and were spawned since a generation began.
-    pub(crate) fn take(registry: &Registry, since: u32, polls: Option<&PollTracker>, body: Body) -> Self {
+    pub(crate) fn take(registry: &Registry, since: u64, polls: Option<&PollTracker>, body: Body) -> Self {
         let now = registry.threads.polling();
         let mut groups = BTreeMap::<_, Group>::new();
         registry.for_each(|task| {
@@ -109,8 +109,8 @@ impl Group {
             State::Live => &mut counts.live,
             State::NeverYields => &mut counts.never_yields,
         } += 1;
-        let age = clock::now_ms().wrapping_sub(task.spawned_ms);
-        counts.oldest = counts.oldest.max(Duration::from_millis(age.into()));
+        let age = clock::now_ms().saturating_sub(task.spawned_ms);
+        counts.oldest = counts.oldest.max(Duration::from_millis(age));
         *self.parents.entry(task.parent.map(position)).or_default() += 1;
     }
 

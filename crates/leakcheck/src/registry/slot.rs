@@ -13,21 +13,40 @@ pub(super) struct Record {
     /// Keys of `Sites`; a parent of 0 is none.
     pub(super) site: usize,
     pub(super) parent: usize,
-    pub(super) spawned_ms: u32,
-    pub(super) generation: u32,
+    pub(super) spawned_ms: u64,
+    pub(super) generation: u64,
     pub(super) allowance: u32,
     pub(super) polls: u32,
 }
 
-/// A place in the table for one record. The thread that claimed the slot is its only writer; `id` is written last, so a reader
-/// who finds the same id before and after has read what belongs to it. Ids are never used twice.
+/// A place in the table for one record: a seqlock, with the task's id as the sequence number.
+///
+/// `id` goes from `FREE` to `CLAIMED` to a task's id and back to `FREE`. Tokio never uses an id twice, so a reader who finds the
+/// same id before and after its loads knows that the slot held one record all the while. Three pairs of orderings make this so.
+/// Without any one of them, the assertion of the test `a_reader_never_mixes_two_records` could fail on a machine that reorders
+/// what the memory model lets it reorder:
+///
+/// 1. *`try_insert` stores the id with `Release`, `read` and `holds` load it with `Acquire`.* Who sees the id sees the whole record.
+///    Otherwise a reader could see the new id beside fields of the record before.
+/// 2. *`try_insert` has a `Release` fence after the claim, `read` has an `Acquire` fence before its second load of the id.* A
+///    reader that sees one field of a new record then sees at least the claim of that record, and discards what it read.
+///    Otherwise the fields, whose stores are relaxed, could become visible before the claim does: the reader would see the old
+///    id twice, and fields of the new record in between. The `Acquire` of the claim itself orders later loads and stores after the
+///    claim's load only, not after its store.
+/// 3. *`remove` stores `FREE` with `Release`, the claim loads it with `Acquire`.* The loads and stores of the old record come
+///    before the stores of the new one. Otherwise `remove` could return the allowance of the task that comes next, and a poll of
+///    the old task could be counted for the next one.
+///
+/// All other accesses are relaxed. `site`, `count_poll` and the load in `remove` are called for a task that is alive, by the thread
+/// that polls or ends the task, after `holds` returned true; nobody else frees the slot. `reset_polls` may hit any record at
+/// any moment: a count of polls begins at zero in each new record, so a reset too many changes nothing.
 #[derive(Default)]
 pub(super) struct Slot {
     id: AtomicU64,
     site: AtomicUsize,
     parent: AtomicUsize,
-    spawned_ms: AtomicU32,
-    generation: AtomicU32,
+    spawned_ms: AtomicU64,
+    generation: AtomicU64,
     allowance: AtomicU32,
     polls: AtomicU32,
 }
@@ -38,6 +57,7 @@ impl Slot {
         if self.id.compare_exchange(FREE, CLAIMED, Ordering::Acquire, Ordering::Relaxed).is_err() {
             return false;
         }
+        fence(Ordering::Release);
         self.site.store(record.site, Ordering::Relaxed);
         self.parent.store(record.parent, Ordering::Relaxed);
         self.spawned_ms.store(record.spawned_ms, Ordering::Relaxed);
@@ -89,5 +109,72 @@ impl Slot {
         };
         fence(Ordering::Acquire);
         (self.id.load(Ordering::Relaxed) == id).then_some((id, record))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{iter, thread};
+
+    use super::*;
+
+    /// Each field follows from the id, so a record that mixes two tasks is seen.
+    fn record(id: u64) -> Record {
+        let part = u32::try_from(id).unwrap();
+        Record {
+            site: part as usize * 3,
+            parent: part as usize * 5,
+            spawned_ms: id * 7,
+            generation: id * 11,
+            allowance: part * 13,
+            polls: part * 17,
+        }
+    }
+
+    #[test]
+    fn a_slot_holds_one_record_at_a_time() {
+        let slot = Slot::default();
+        assert!(slot.try_insert(1, &record(1)));
+        assert!(!slot.try_insert(2, &record(2)), "the slot is taken");
+        assert_eq!(slot.read(), Some((1, record(1))));
+        assert!(slot.holds(1) && !slot.holds(2));
+        assert_eq!(slot.remove(), record(1).allowance);
+        assert_eq!(slot.read(), None);
+        assert!(slot.try_insert(2, &record(2)));
+        assert_eq!(slot.read(), Some((2, record(2))));
+    }
+
+    /// The writer goes on until each reader has met many records. Without the second look at the id the test fails everywhere. The
+    /// fences and orderings matter on processors that reorder stores or loads, which x86 does not do.
+    #[test]
+    fn a_reader_never_mixes_two_records() {
+        const READERS: usize = 2;
+        const RECORDS: usize = if cfg!(miri) { 100 } else { 20_000 };
+        /// Counts the reader out, even if its assertion fails.
+        struct Finish<'a>(&'a AtomicUsize);
+        impl Drop for Finish<'_> {
+            fn drop(&mut self) {
+                self.0.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+        let (slot, reading) = (Slot::default(), AtomicUsize::new(READERS));
+        let read = || {
+            let _finish = Finish(&reading);
+            let records = iter::repeat_with(|| slot.read()).flatten().take(RECORDS);
+            records.for_each(|(id, read)| assert_eq!(read, record(id), "the fields of task {id}"));
+        };
+        thread::scope(|scope| {
+            (0..READERS).for_each(|_| drop(scope.spawn(read)));
+            for id in 1.. {
+                assert!(slot.try_insert(id, &record(id)));
+                if id % 64 == 0 {
+                    thread::yield_now();
+                }
+                assert_eq!(slot.remove(), record(id).allowance);
+                if reading.load(Ordering::Relaxed) == 0 {
+                    break;
+                }
+            }
+        });
     }
 }
