@@ -99,7 +99,7 @@ impl Growth {
 
 /// A straight line through two counts.
 ///
-/// Also useful for counts that are no tasks: the workbook's lab judges sockets and descriptors with it.
+/// Counts of other things than tasks have a trend too: sockets, for example, or file descriptors.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Trend {
@@ -167,7 +167,8 @@ impl fmt::Display for Found {
         let (few, many) = (left(&self.few.1), left(&self.many.1));
         let what = if self.is_leak() { "leak" } else { "no leak" };
         let (n, m) = (self.few.0, self.many.0);
-        writeln!(f, "{what}: {few} left after {n} operations, {many} after {m}")?;
+        let operations = if n == 1 { "operation" } else { "operations" };
+        writeln!(f, "{what}: {few} left after {n} {operations}, {many} after {m}")?;
         writeln!(f, "  {per_operation:.2} for each operation, {background:.0} there once")?;
         for (line, trend) in self.lines.iter().filter(|(_, trend)| trend.is_leak()) {
             writeln!(f, "  {:.2} for each operation spawned at {line}", trend.per_operation)?;
@@ -200,6 +201,15 @@ mod tests {
     #[test]
     fn one_task_more_in_many_operations_is_no_leak() {
         check((20, 3.0), (80, 4.0), 1.0 / 60.0, 3.0 - 1.0 / 3.0, false);
+    }
+
+    #[test]
+    fn one_operation_is_no_plural() {
+        let left = |tasks| Report { unnamed: tasks, ..Report::default() };
+        let found = Found::new((1, left(1)), (4, left(4)));
+        assert!(found.to_string().starts_with("leak: 1 left after 1 operation, 4 after 4\n"), "{found}");
+        let found = Found::new((2, left(2)), (8, left(8)));
+        assert!(found.to_string().starts_with("leak: 2 left after 2 operations, 8 after 8\n"), "{found}");
     }
 
     #[test]
