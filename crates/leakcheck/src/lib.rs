@@ -157,3 +157,27 @@ pub use watch::{Scope, Watch, daemon, scope};
 /// What `#[leakcheck::test]` expands to.
 #[doc(hidden)]
 pub mod __private;
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    /// The two crates can be taken to another repository, so their documentation names nothing else of this one.
+    #[test]
+    fn the_documentation_names_nothing_else_of_this_repository() {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut comments = 0;
+        for folder in [here.join("src"), here.join("src/registry"), here.join("../leakcheck-macros/src")] {
+            for file in fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path()) {
+                let text = if file.is_file() { fs::read_to_string(&file).unwrap() } else { continue };
+                for line in text.lines().map(str::trim_start).filter(|line| line.starts_with("//")) {
+                    comments += 1;
+                    for word in ["workbook", "scenario", "the lab", "lab's", "cargo lab", "the book", "chapter"] {
+                        assert!(!line.contains(word), "{}: {line}", file.display());
+                    }
+                }
+            }
+        }
+        assert!(comments > 300, "only {comments} comments were read");
+    }
+}
