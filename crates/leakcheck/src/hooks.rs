@@ -123,6 +123,7 @@ impl Hooks {
         let (own, hooks) = (registry.clone(), self.thread_start);
         builder.on_thread_start(move || {
             own.threads.add_current();
+            own.threads.note_runtime();
             hooks.iter().for_each(|hook| hook());
         });
         #[cfg(tokio_unstable)]

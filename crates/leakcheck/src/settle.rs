@@ -104,11 +104,13 @@ impl Subject {
             task::yield_now().await;
         }
         let mut polls = self.track_polls();
-        if self.is_current_thread() {
+        // A scope may be asked on another runtime. That runtime's thread and clock are not those of the tasks.
+        let here = Handle::current().id() == self.handle.id();
+        if here && self.is_current_thread() {
             // Such a runtime did not start the thread that drives it, so no hook has added the thread.
             self.registry.threads.add_current();
         }
-        let paused = is_paused();
+        let paused = here && is_paused();
         let mut left = limits.virtual_time;
         if paused {
             match self.in_virtual_time(&mut left).await {
@@ -134,7 +136,8 @@ impl Subject {
                 // A busy blocking pool stops virtual time.
                 _ if self.blocking() > 0 => Settled::LimitReached,
                 true => self.in_virtual_time(&mut left).await,
-                false => self.with_a_paused_clock(&mut left).await,
+                false if here => self.with_a_paused_clock(&mut left).await,
+                false => Settled::LimitReached,
             };
             match settled {
                 Settled::Quiet => return None,

@@ -4,10 +4,12 @@ use std::{
     cell::{Cell, RefCell},
     fs,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
 };
+
+use tokio::runtime::{Handle, Id};
 
 use crate::lock::lock;
 
@@ -49,6 +51,10 @@ pub(crate) fn set_ended_before_spawn(id: u64) {
 }
 
 /// A thread's own slot. The thread writes what it is doing for one runtime, and any thread may read that.
+///
+/// `polling` is stored with `Release` after `polls` and loaded with `Acquire` before it: who sees a task sees at least the number of
+/// that poll. A reader may see a later number beside the task, if the next poll begins between the two loads. Then the next look
+/// differs, or it finds the same task in the very poll that has begun.
 #[derive(Default)]
 struct ThreadSlot {
     /// The task that the thread polls; 0 is none.
@@ -70,12 +76,19 @@ pub(crate) struct Threads {
     key: u64,
     slots: Mutex<Vec<Arc<ThreadSlot>>>,
     numbers: Mutex<Vec<u32>>,
+    /// The id and not the handle: the runtime owns the hooks and they own this, so a handle would keep the runtime alive.
+    runtime: OnceLock<Id>,
 }
 
 impl Default for Threads {
     fn default() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        Self { key: NEXT.fetch_add(1, Ordering::Relaxed), slots: Mutex::default(), numbers: Mutex::default() }
+        Self {
+            key: NEXT.fetch_add(1, Ordering::Relaxed),
+            slots: Mutex::default(),
+            numbers: Mutex::default(),
+            runtime: OnceLock::new(),
+        }
     }
 }
 
@@ -91,6 +104,18 @@ impl Threads {
     /// Notes that this thread's poll is over.
     pub(crate) fn leave(&self) {
         self.with_slot(|slot| slot.polling.store(0, Ordering::Relaxed));
+    }
+
+    /// Notes that the calling thread, on which the runtime is the current one, belongs to the runtime.
+    pub(crate) fn note_runtime(&self) {
+        if let Ok(handle) = Handle::try_current() {
+            self.runtime.get_or_init(|| handle.id());
+        }
+    }
+
+    /// The runtime's id; `None` as long as the runtime has neither started a thread nor polled a task.
+    pub(crate) fn runtime(&self) -> Option<Id> {
+        self.runtime.get().copied()
     }
 
     /// Adds the calling thread's number to those that the probe looks at.
@@ -133,14 +158,15 @@ impl Threads {
         });
     }
 
-    /// Moves this runtime's slot to the end of the thread's list. Adds the slot if there is none, and then removes the slots of
-    /// runtimes that are gone.
+    /// Moves this runtime's slot to the end of the thread's list. If there is none, adds the slot and removes those of runtimes
+    /// that are gone.
     fn select_slot(&self, slots: &mut Vec<(u64, Arc<ThreadSlot>)>) {
         if let Some(index) = slots.iter().position(|(key, _)| *key == self.key) {
             let last = slots.len() - 1;
             slots.swap(index, last);
             return;
         }
+        self.note_runtime();
         slots.retain(|(_, slot)| Arc::strong_count(slot) > 1);
         let slot = Arc::new(ThreadSlot::default());
         let mut all = lock(&self.slots);
