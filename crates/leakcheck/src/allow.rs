@@ -4,15 +4,16 @@ use std::{fmt, path::Path};
 
 /// A spawn site whose tasks may outlive what is checked.
 ///
-/// Three forms, told apart by how they look:
+/// An allowance has one of three forms:
 ///
-/// - `"src/metrics.rs"`: a file. Matches whole path components from the end, so `metrics.rs` does not cover `my_metrics.rs`.
-/// - `"src/metrics.rs:17"`: one line of it.
+/// - `"src/metrics.rs"`: a file. Whole path components are compared from the end, so `metrics.rs` does not cover
+///   `my_metrics.rs`.
+/// - `"src/metrics.rs:17"`: one line of a file.
 /// - `"hyper-util"`: a crate, wherever cargo has put it: a registry, a git checkout, or a folder of your workspace.
 ///
-/// Guarantee: an allowance covers spawn locations, never rendered text, and the report says how many tasks each one swallowed
-/// and which covered none. Gap: a task that a daemon spawns elsewhere is not covered. Rival: goleak's `IgnoreTopFunction`
-/// matches the frame a goroutine waits in.
+/// Guarantee: an allowance covers spawn locations, never rendered text, and the report says how many tasks each allowance
+/// covered. Gap: a task that a daemon spawns elsewhere is not covered. Rival: goleak's `IgnoreTopFunction` matches the
+/// frame a goroutine waits in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Allow {
     text: String,

@@ -1,7 +1,7 @@
 //! Runs a body on a runtime of its own and judges, from outside, what the body leaves.
 //!
-//! The body has a thread of its own. The caller's thread waits for messages from that thread, so that a body that hangs, or a task
-//! that blocks its thread, is reported instead of waited for.
+//! The body has a thread of its own. The caller's thread waits for messages from that thread, so that a body that hangs, or
+//! a task that blocks its thread, is reported instead of waited for.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
@@ -28,9 +28,9 @@ const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Runs a body on a checked runtime of its own: what `#[leakcheck::test]` does, for everything else.
 ///
-/// Guarantee: [`find`](Self::find) and [`assert`](Self::assert) return. A body that does not is reported at the deadline, a task
-/// that never yields at the end of the settle time. Gap: the thread of such a body cannot be ended and stays. Rival: goleak runs
-/// inside the test, and says nothing where the test hangs.
+/// Guarantee: [`find`](Self::find) and [`assert`](Self::assert) return. A body that does not return is reported at the
+/// deadline, and a task that never yields at the end of the settle time. Gap: the thread of such a body cannot be ended and
+/// stays. Rival: goleak runs inside the test, and says nothing where the test hangs.
 #[derive(Clone, Debug)]
 #[must_use = "a checker checks nothing before `find` or `assert`"]
 pub struct Checker {
@@ -112,7 +112,7 @@ impl Checker {
     /// If the allowance cannot be read; the message says what to write.
     #[track_caller]
     pub fn allow(mut self, allowance: &str) -> Self {
-        // Not a closure: the panic is to be at the caller's line.
+        // In a closure, the panic would not be at the caller's line.
         match Allow::parse(allowance) {
             Ok(allowance) => self.allow.push(allowance),
             Err(error) => panic!("{error}"),
@@ -121,17 +121,17 @@ impl Checker {
     }
 
     /// Allows this many closures of `spawn_blocking` to be running still, such as the reader behind `tokio::io::stdin`.
-    /// Tokio does not tell where they were spawned, so their number is all that can be given.
+    /// Tokio does not tell where such closures were spawned, so an allowance for them is a number.
     pub fn allow_blocking(mut self, closures: usize) -> Self {
         self.allow_blocking = closures;
         self
     }
 
-    /// Takes a task dump of what is left, for the lines the tasks await.
+    /// Takes a task dump of what is left, for the lines that the tasks await.
     ///
-    /// The dump is taken last, under a time limit, and the runtime is never used or dropped after it: at tokio 1.54.1 both can
-    /// hang. Its tasks and threads stay until the process ends. Needs the feature `await-lines` and Linux; without them the
-    /// report says why there are no lines. Optimised builds lose the lines.
+    /// The dump is taken last, under a time limit, and the runtime is never used or dropped after the dump: at tokio 1.54.1
+    /// both can hang. The runtime's tasks and threads stay until the process ends. Await lines need Linux and the feature
+    /// `await-lines`; elsewhere the report says why there are no lines. Optimised builds lose the lines.
     pub fn await_lines(mut self, wanted: bool) -> Self {
         self.await_lines = wanted;
         self
@@ -139,7 +139,7 @@ impl Checker {
 
     /// Runs the body, and returns what it left and what it returned.
     ///
-    /// The body is a closure, so that its future need not be `Send`: it is made on the thread that runs it.
+    /// The body is a closure, so that its future need not be `Send`: the thread that runs the future makes it.
     ///
     /// # Panics
     ///
@@ -167,8 +167,8 @@ impl Checker {
     ///
     /// # Panics
     ///
-    /// With the body's own panic if it panicked; what was left is then a note on standard error. Otherwise with the report, if
-    /// anything was left or the body did not return.
+    /// With the body's own panic if the body panicked; what was left is then a note on standard error. Otherwise with the
+    /// report, if anything was left or the body did not return.
     #[track_caller]
     pub fn assert<F, T>(self, body: impl FnOnce() -> F + Send + 'static) -> T
     where

@@ -1,7 +1,7 @@
 //! Wall time, independent of any runtime: a coarse clock for the hooks, and a sleep that a runtime's paused clock cannot stop.
 //!
-//! One thread of the process serves both. A look at the system's clock costs half of what the whole record of a task may cost, so
-//! the hooks read a number that this thread renews.
+//! One thread of the process serves both. A look at the system's clock costs half of what the whole record of a task may
+//! cost, so the hooks read a number that this thread renews.
 
 use std::{
     cmp::Reverse,

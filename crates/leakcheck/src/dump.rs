@@ -90,8 +90,8 @@ mod traces {
         report
     }
 
-    /// For each branch of the trace, the innermost line that belongs neither to tokio nor to the standard library. A line of the
-    /// user's own code is preferred to a line of a dependency.
+    /// For each branch of the trace, the innermost line that belongs neither to tokio nor to the standard library. A line
+    /// of the user's own code is preferred to a line of a dependency.
     fn lines(trace: &Trace, spawned_in: &Path) -> Vec<(PathBuf, u32, u32)> {
         let mut lines = Vec::new();
         for branch in trace.resolve_backtraces() {

@@ -9,7 +9,7 @@ use crate::{
 
 /// How many times more operations the second run has.
 const FACTOR: u64 = 4;
-/// A trend of fewer tasks for each operation is taken for noise of the background: a leak in one of 20 operations is seen.
+/// A smaller trend, in tasks for each operation, counts as noise of the background. So a leak in one of 20 operations is seen.
 const PER_OPERATION_MIN: f64 = 0.05;
 
 /// Runs an operation n times and 4n times, each on a checked runtime of its own, and compares what is left.
@@ -22,7 +22,7 @@ const PER_OPERATION_MIN: f64 = 0.05;
 /// use tokio::sync::mpsc;
 ///
 /// let found = leakcheck::Growth::of(5).find(|operations| async move {
-///     // There once, however much is done.
+///     // One task, however many operations there are.
 ///     tokio::spawn(std::future::pending::<()>());
 ///     let mut unread = Vec::new();
 ///     for _ in 0..operations {
@@ -62,11 +62,11 @@ impl Growth {
         self
     }
 
-    /// Runs both bodies, which do as many operations as they are told and return what must live until the verdict.
+    /// Runs the body twice. The body does as many operations as it is told, and returns what must live until the verdict.
     ///
     /// # Panics
     ///
-    /// As [`Checker::find`]; and with the body's own panic. A body that never returns is reported as a leak.
+    /// As [`Checker::find`] does, and with the body's own panic. A body that never returns is reported as a leak.
     #[track_caller]
     pub fn find<F, T>(self, body: impl Fn(u64) -> F + Clone + Send + 'static) -> Found
     where
@@ -105,12 +105,12 @@ impl Growth {
 pub struct Trend {
     /// What each operation adds.
     pub per_operation: f64,
-    /// What is there without any.
+    /// What is there without any operation.
     pub background: f64,
 }
 
 impl Trend {
-    /// The line through `(operations, left)` twice.
+    /// The line through two points, each of them `(operations, left)`.
     ///
     /// # Panics
     ///
@@ -132,9 +132,9 @@ impl Trend {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Found {
-    /// Operations and what they left, of the short run.
+    /// The number of operations of the short run, and what they left.
     pub few: (u64, Report),
-    /// The same of the long run.
+    /// The number of operations of the long run, and what they left.
     pub many: (u64, Report),
     /// The trend of tasks and blocking closures together.
     pub trend: Trend,

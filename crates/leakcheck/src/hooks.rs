@@ -12,8 +12,8 @@ use crate::{allow::Allow, registry::Registry, watch::Watch};
 
 /// Attaches the checker to a runtime you build yourself.
 ///
-/// Call it last: Tokio keeps one callback for each hook, and a later one replaces the earlier. Hooks of your own go through
-/// [`Attach`], which calls both.
+/// Call this function last: Tokio keeps one callback for each hook, and a later one replaces the earlier. Hooks of your own
+/// go through [`Attach`], which calls both.
 ///
 /// ```
 /// # fn main() -> std::io::Result<()> {
@@ -31,7 +31,7 @@ pub fn attach(builder: &mut Builder) -> Attach<'_> {
     Attach { builder, allow: Vec::new(), hooks: Hooks::default() }
 }
 
-/// How a checker is attached to a runtime; ends with [`install`](Self::install).
+/// Options for a checker that is attached to a runtime. [`install`](Self::install) sets the hooks.
 #[must_use = "nothing is attached before `install`"]
 pub struct Attach<'b> {
     builder: &'b mut Builder,
@@ -64,7 +64,7 @@ impl Attach<'_> {
     /// If the allowance cannot be read; the message says what to write.
     #[track_caller]
     pub fn allow(self, allowance: &str) -> Self {
-        // Not a closure: the panic is to be at the caller's line.
+        // In a closure, the panic would not be at the caller's line.
         match Allow::parse(allowance) {
             Ok(allowance) => self.allowing(allowance),
             Err(error) => panic!("{error}"),

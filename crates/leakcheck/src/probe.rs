@@ -1,7 +1,8 @@
 //! Whether a runtime's threads will wake by themselves.
 //!
 //! The hooks cannot tell a task that sleeps from a task that waits for ever. The runtime's threads differ: while a timer is
-//! pending, the worker that holds the driver waits with a time limit. Linux tells the limit in `/proc/self/task/<thread>/syscall`.
+//! pending, the worker that holds the driver waits with a time limit. Linux tells the limit in
+//! `/proc/self/task/<thread>/syscall`.
 
 use std::{
     collections::HashMap,
@@ -68,8 +69,8 @@ pub(crate) fn look(threads: &Threads, idle: usize, within: Duration) -> Activity
     if waits.contains(&Wait::Working) || wakes.count() > idle { Activity::Active } else { Activity::Waiting }
 }
 
-/// Measures a wait, without the time for which the system let a thread of this process wait for a processor. So a thread that is
-/// about to end a task has as much time for it on an overloaded machine as on an idle one.
+/// Measures a wait, without the time for which the system let a thread of this process wait for a processor. So a thread
+/// that is about to end a task has as much time for it on an overloaded machine as on an idle one.
 pub(crate) struct Stopwatch {
     begun: Instant,
     delays: HashMap<OsString, Duration>,
@@ -125,7 +126,8 @@ fn wait_of(thread: u32) -> Option<Wait> {
     }
 }
 
-/// Reads the line of a thread. For a thread that waits it has the call's number, six arguments in hexadecimal and two registers.
+/// Reads the line of a thread. For a thread that waits it has the call's number, six arguments in hexadecimal and two
+/// registers.
 fn parse(line: &str) -> Wait {
     let mut words = line.split_whitespace();
     let call = match words.next() {

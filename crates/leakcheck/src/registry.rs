@@ -1,8 +1,9 @@
 //! Which tasks are alive, and where each was spawned.
 //!
-//! The hooks run in every task's life, on the threads that spawn, poll and end the task, so they must be cheap. Tokio numbers
-//! tasks one after another. Each task's record therefore has a fixed slot of a table, the task's number modulo the table's size,
-//! and one compare-and-swap claims the slot. Most tasks need no lock, no allocation and no system call. The exceptions:
+//! The hooks run in every task's life, on the threads that spawn, poll and end the task, so they must be cheap. Tokio
+//! numbers tasks one after another. Each task's record therefore has a fixed slot of a table, the task's number modulo the
+//! table's size, and one compare-and-swap claims the slot. Most tasks need no lock, no allocation and no system call. The
+//! exceptions:
 //!
 //! - A task that an allowance covers takes a lock when it is spawned and when it ends, for the count of that allowance.
 //! - A task whose slot is taken by a living task takes the lock of an overflow map, and the map may allocate.
@@ -65,20 +66,20 @@ pub(crate) struct Registry {
     /// Tasks alive under each allowance: those given first, then the daemons by name.
     allowed: Mutex<Vec<(Cow<'static, str>, usize)>>,
     allowed_alive: AtomicUsize,
-    /// 64 bits, since a program may begin a scope for each request, and 32 bits of them are used up in days. The ordering is
-    /// relaxed: a task that is spawned after a scope has begun sees the scope's generation, by the order of accesses to this one
-    /// variable; a task for which there is no "after" may be in the scope or not.
+    /// 64 bits, since a program may begin a scope for each request, and 32 bits of them are used up in days. The ordering
+    /// is relaxed: a task that is spawned after a scope has begun sees the scope's generation, by the order of accesses to
+    /// this one variable; a task for which there is no "after" may be in the scope or not.
     generation: AtomicU64,
     observers: AtomicU32,
-    /// Whether polls are counted. Relaxed, since the counts tell parked tasks from live ones over a fifth of a second, and a poll
-    /// more or less at its beginning does not matter.
+    /// Whether polls are counted. Relaxed, since the counts tell parked tasks from live ones over a fifth of a second, and
+    /// a poll more or less at its beginning does not matter.
     observing: AtomicBool,
     pub(crate) threads: Threads,
 }
 
-/// A map of tasks whose slot was taken. `len` says without the lock whether the map is empty. A task's end and its children come
-/// after its spawn, so they see its `len`; the `Release` and `Acquire` of `len` add nothing that the lock does not give, and make
-/// `len` safe to read alone.
+/// A map of tasks whose slot was taken. `len` says without the lock whether the map is empty. A task's end and its children
+/// come after its spawn, so they see its `len`; the `Release` and `Acquire` of `len` add nothing that the lock does not
+/// give, and make `len` safe to read alone.
 #[derive(Default)]
 struct Shard {
     len: AtomicUsize,
@@ -185,7 +186,8 @@ impl Registry {
             || self.overflow.iter().any(|shard| shard.lock().values().any(left))
     }
 
-    /// Begins a new generation, and returns its number. Tasks that are spawned after this call have that number or a higher one.
+    /// Begins a new generation, and returns its number. Tasks that are spawned after this call have that number or a higher
+    /// one.
     pub(crate) fn next_generation(&self) -> u64 {
         self.generation.fetch_add(1, Ordering::Relaxed) + 1
     }
@@ -215,7 +217,8 @@ impl Registry {
         lock(&self.allowed).iter().enumerate().map(named).collect()
     }
 
-    /// The number of the given allowance that covers the location, counted from 1; 0 is none. Slow, so `Sites` keeps the answer.
+    /// The number of the given allowance that covers the location, counted from 1; 0 is none. Slow, so `Sites` keeps the
+    /// answer.
     fn allowance(&self, site: Site) -> u32 {
         let index = self.allow.iter().position(|allow| allow.covers(site.file(), site.line()));
         index.map_or(0, |index| u32::try_from(index + 1).unwrap_or(u32::MAX))

@@ -148,8 +148,8 @@ impl Subject {
         }
     }
 
-    /// The report after `settle`. If `settle` found nothing left, the report is clean: tasks that other threads have spawned since
-    /// had no time to end.
+    /// The report after `settle`. If `settle` found nothing left, the report is clean: tasks that other threads have
+    /// spawned since had no time to end.
     pub(crate) fn verdict(&self, polls: Option<&PollTracker>, body: Body) -> Report {
         if polls.is_some() {
             return self.report(polls, body);
@@ -196,8 +196,8 @@ impl Subject {
         self.handle.runtime_flavor() == RuntimeFlavor::CurrentThread
     }
 
-    /// Looks again and again until the limit, and beyond the limit while the runtime's threads are active. Returns whether nothing
-    /// is left.
+    /// Looks again and again until the limit, and beyond the limit while the runtime's threads are active. Returns whether
+    /// nothing is left.
     async fn in_real_time(&self, watch: &Stopwatch, limits: Limits, polls: &mut PollTracker) -> bool {
         let mut pause = PAUSE_MIN;
         let mut counts_reset = false;
@@ -208,8 +208,8 @@ impl Subject {
             }
             polls.update(&self.registry);
             if !counts_reset && watch.wall() >= limits.wall / 2 {
-                // In the first half, a task may still be on its way to the line where it waits. Its polls in the second half tell
-                // its state.
+                // In the first half, a task may still be on its way to the line where it waits. Its polls in the second
+                // half tell its state.
                 self.registry.reset_polls();
                 counts_reset = true;
             }
@@ -227,9 +227,9 @@ impl Subject {
         }
     }
 
-    /// Whether a longer wait makes sense. A pending timer does not count where the clock will be paused next. The kernel tells the
-    /// limit of a thread's wait as it was when that wait began, so `within` is the whole time that an active runtime gets, not what
-    /// is left of that time.
+    /// Whether a longer wait makes sense. A pending timer does not count where the clock will be paused next. The kernel
+    /// tells the limit of a thread's wait as it was when that wait began, so `within` is the whole time that an active
+    /// runtime gets, not what is left of that time.
     async fn is_active(&self, within: Duration) -> bool {
         if self.own && self.is_current_thread() && self.blocking() == 0 {
             return false;
@@ -299,9 +299,9 @@ enum Settled {
 #[cfg(tokio_unstable)]
 pub(crate) fn busy(handle: &Handle) -> usize {
     let metrics = handle.metrics();
-    // The difference saturates, because a thread that becomes idle between the two loads would make it negative. The queue is not
-    // added: a closure whose thread has yet to start is counted as that thread already, and the workers of a multi_thread runtime
-    // begin in the queue.
+    // The difference saturates, because a thread that becomes idle between the two loads would make it negative. The queue
+    // is not added: a closure whose thread has yet to start is counted as that thread already, and the workers of a
+    // multi_thread runtime begin in the queue.
     metrics.num_blocking_threads().saturating_sub(metrics.num_idle_blocking_threads())
 }
 
@@ -322,8 +322,8 @@ pub(crate) fn idle(_: &Handle) -> usize {
 
 /// Whether the runtime's clock stands still while real time passes.
 fn is_paused() -> bool {
-    // Only the clock of a current_thread runtime can be paused. A paused clock stands still until the runtime is idle, so it shows
-    // the same time before and after the real clock has moved.
+    // Only the clock of a current_thread runtime can be paused. A paused clock stands still until the runtime is idle, so
+    // it shows the same time before and after the real clock has moved.
     if Handle::current().runtime_flavor() != RuntimeFlavor::CurrentThread {
         return false;
     }

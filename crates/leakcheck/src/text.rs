@@ -225,7 +225,8 @@ leak: 4 tasks left
         assert_eq!(sample().to_string(), text);
     }
 
-    /// The lines below the group's own line, for so many parents and awaits. One parent more may be the body, which has no line.
+    /// The lines below the group's own line, for so many parents and awaits. One parent more may be the body, which has no
+    /// line.
     fn details(parents: usize, body: bool, awaits: usize) -> Vec<String> {
         let location = |index: usize| format!("src/main.rs:{index}:9");
         let mut all: Vec<_> = (0..parents).map(|at| Parent { location: Some(location(at)), count: 2 }).collect();

@@ -52,9 +52,9 @@ pub(crate) fn set_ended_before_spawn(id: u64) {
 
 /// A thread's own slot. The thread writes what it is doing for one runtime, and any thread may read that.
 ///
-/// `polling` is stored with `Release` after `polls` and loaded with `Acquire` before it: who sees a task sees at least the number of
-/// that poll. A reader may see a later number beside the task, if the next poll begins between the two loads. Then the next look
-/// differs, or it finds the same task in the very poll that has begun.
+/// `polling` is stored with `Release` after `polls` and loaded with `Acquire` before it: who sees a task sees at least the
+/// number of that poll. A reader may see a later number beside the task, if the next poll begins between the two loads.
+/// Then the next look differs, or it finds the same task in the very poll that has begun.
 #[derive(Default)]
 struct ThreadSlot {
     /// The task that the thread polls; 0 is none.
@@ -70,7 +70,8 @@ pub(crate) struct Poll {
     number: u64,
 }
 
-/// The threads of one runtime: the slots of those that polled a task, and the system's numbers of those that the runtime started.
+/// The threads of one runtime: the slots of those that polled a task, and the system's numbers of those that the runtime
+/// started.
 pub(crate) struct Threads {
     /// Tells this runtime's slots from another runtime's. An address would not do, since addresses are used again.
     key: u64,

@@ -19,8 +19,8 @@ use crate::{
 
 /// A runtime under watch: what [`attach`](crate::attach) gives.
 ///
-/// Guarantee: [`report`](Self::report) tells of every task that is alive on the runtime. Any thread may ask, in any runtime or none. A
-/// watch is cheap to clone, and may outlive the runtime; then it tells of nothing.
+/// Guarantee: [`report`](Self::report) tells of every task that is alive on the runtime. Any thread may ask, in any runtime
+/// or none. A watch is cheap to clone, and may outlive the runtime; then it tells of nothing.
 ///
 /// ```
 /// # fn main() -> std::io::Result<()> {
@@ -45,8 +45,8 @@ use crate::{
 /// # }
 /// ```
 ///
-/// Gap: what the blocking pool does is known only on the runtime itself. Elsewhere a report has no busy threads, even where a closure
-/// runs for ever:
+/// Gap: what the blocking pool does is known only on the runtime itself. Elsewhere a report has no busy threads, even where
+/// a closure runs for ever:
 ///
 /// ```
 /// # fn main() -> std::io::Result<()> {
@@ -84,15 +84,15 @@ impl Watch {
         &self.registry
     }
 
-    /// What is alive at this moment, without waiting: for a metrics page or a signal handler. Any thread may call this, also one of
-    /// another runtime.
+    /// What is alive at this moment, without waiting: for a metrics page or a signal handler. Any thread may call this,
+    /// also one of another runtime.
     ///
-    /// Tasks that are about to end are counted too, so the report is no verdict. Blocking closures, and with the feature `count-only`
-    /// tasks, are known only on the watched runtime.
+    /// Tasks that are about to end are counted too, so the report is no verdict. Blocking closures, and with the feature
+    /// `count-only` tasks, are known only on the watched runtime.
     pub fn report(&self) -> Report {
         match Handle::try_current() {
-            // A runtime that has neither started a thread nor polled a task runs no blocking closure. Without the hooks of polls, the
-            // id of a current_thread runtime may stay unknown; then the caller is believed.
+            // A runtime that has neither started a thread nor polled a task runs no blocking closure. Without the hooks of
+            // polls, the id of a current_thread runtime may stay unknown; then the caller is believed.
             Ok(handle) if self.is_on(&handle).unwrap_or(cfg!(not(tokio_unstable))) => {
                 self.subject(handle).report(None, Body::Returned)
             }
@@ -100,11 +100,11 @@ impl Watch {
         }
     }
 
-    /// Waits until all is quiet, up to 200 ms of wall time, and up to 2.5 s while threads work or timers are pending; then
-    /// reports what is left.
+    /// Waits until nothing is left, up to 200 ms of wall time, and up to 2.5 s while threads work or timers are pending;
+    /// then reports what is left.
     ///
-    /// Guarantee: returns at once where only allowed tasks live, however many. Gap: the task that calls is alive too; call it
-    /// from `block_on`, or use a [`scope`](Self::scope) begun in that task.
+    /// Guarantee: returns at once where only allowed tasks are alive, however many. Gap: a task that calls this method is
+    /// alive too. Call the method from `block_on`, or use a [`scope`](Self::scope) begun in that task.
     ///
     /// # Panics
     ///
@@ -123,7 +123,7 @@ impl Watch {
         assert_clean(self.find(), Location::caller())
     }
 
-    /// Forgets what lives now: the scope sees only what is spawned later.
+    /// Begins a scope, which sees only what is spawned from now on.
     ///
     /// # Panics
     ///
@@ -138,8 +138,8 @@ impl Watch {
         Subject { registry, handle, since: 0, blocking_before: 0, blocking_allowed: 0, alive_before: 0, own: false }
     }
 
-    /// The current runtime, for a verdict. In another runtime than the watched one, a verdict would count that runtime's tasks and
-    /// threads, and find nothing left where something is.
+    /// The current runtime, for a verdict. In another runtime than the watched one, a verdict would count that runtime's
+    /// tasks and threads, and find nothing left where something is.
     #[track_caller]
     fn current(&self) -> Handle {
         let handle = Handle::current();
@@ -157,11 +157,12 @@ impl Watch {
     }
 }
 
-/// Begins a scope on the checked runtime that runs the caller: tasks that live already are forgotten.
+/// Begins a scope on the checked runtime that runs the caller. The scope sees only what is spawned from now on.
 ///
 /// # Panics
 ///
-/// If the caller is not inside `#[leakcheck::test]` or a [`Checker`](crate::Checker). On a runtime of your own, use [`Watch::scope`].
+/// If the caller is not inside `#[leakcheck::test]` or a [`Checker`](crate::Checker). On a runtime of your own, use
+/// [`Watch::scope`].
 ///
 /// ```
 /// # leakcheck::Checker::current_thread().allow(file!()).assert(|| async {
@@ -199,8 +200,8 @@ pub fn scope() -> Scope {
 /// # });
 /// ```
 ///
-/// Gap: a scope counts whatever the runtime spawned since, by whichever request. And the cost of a check grows with the number of
-/// tasks that are alive, by some nanoseconds for each.
+/// Gap: a scope counts whatever the runtime spawned since, by whichever request. And the cost of a check grows with the
+/// number of tasks that are alive, by some nanoseconds for each.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -251,7 +252,7 @@ impl Scope {
     }
 }
 
-/// An `async fn` does not know its caller's line; the report says it.
+/// Panics with the report and the caller's line, which an `async fn` does not know.
 async fn assert_clean(found: impl Future<Output = Report>, caller: &Location<'_>) {
     let report = found.await;
     assert!(report.is_clean(), "{report}  checked at {caller}\n");
@@ -264,7 +265,7 @@ async fn find(subject: &Subject, limits: Limits) -> Report {
 
 /// Marks what the closure spawns, on this thread, as meant to stay: a daemon. The report says how many each name covers.
 ///
-/// On a runtime that is not checked it only calls the closure.
+/// On a runtime that is not checked, `daemon` only calls the closure.
 ///
 /// ```
 /// leakcheck::Checker::current_thread().assert(|| async {
