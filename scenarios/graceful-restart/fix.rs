@@ -39,8 +39,8 @@ fn main() -> anyhow::Result<ExitCode> {
 // ANCHOR: service
 const TICK: Duration = Duration::from_millis(20);
 const BATCH_MAX: usize = 8;
-const BATCH_LIMIT: Duration = Duration::from_secs(2);
-const STOP_MAX: Duration = Duration::from_secs(3);
+const BATCH_LIMIT: Duration = Duration::from_secs(1);
+const STOP_MAX: Duration = Duration::from_millis(1_500);
 // A batch ends before we give up, and we before we are killed.
 const _: () = assert!(BATCH_LIMIT.as_millis() < STOP_MAX.as_millis());
 const _: () = assert!(STOP_MAX.as_millis() < STOP_LIMIT.as_millis());

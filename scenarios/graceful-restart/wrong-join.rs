@@ -38,7 +38,7 @@ fn main() -> anyhow::Result<ExitCode> {
 // ANCHOR: service
 const TICK: Duration = Duration::from_millis(20);
 const BATCH_MAX: usize = 8;
-const BATCH_LIMIT: Duration = Duration::from_secs(2);
+const BATCH_LIMIT: Duration = Duration::from_secs(1);
 
 /// `serve DIR PROVIDER`: for real, until SIGTERM.
 #[tokio::main]

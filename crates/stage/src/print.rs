@@ -5,13 +5,14 @@ use std::io::Write;
 use crate::{
     Side,
     gauge::{Gauge, STAGE},
-    wire::{Hello, Line, Phase, Report, Sample, Stated},
+    wire::{Hello, Lateness, Line, Phase, Report, Sample, Stated},
 };
 
 /// People get one line a second: every fourth sample.
 const SAMPLES_PER_LINE: u64 = 4;
 /// Spawn locations shown in the report; the rest is one line with a count.
 const SITES_MAX: usize = 6;
+
 pub(crate) struct Printer {
     side: Side,
     json: bool,
@@ -34,12 +35,8 @@ impl Printer {
             None => "no console".to_owned(),
         };
         say(&format!("{}: {}", hello.bin, self.side.about));
-        say(&format!(
-            "{} {} to come · process {} · {console}\n",
-            hello.units,
-            self.side.statement.units_name(),
-            hello.pid
-        ));
+        let (units, memory) = (self.side.statement.units_name(), hello.memory_max_mib);
+        say(&format!("{} {units} to come · process {} · at most {memory} MiB · {console}\n", hello.units, hello.pid));
     }
 
     pub(crate) fn sample(&mut self, sample: &Sample) {
@@ -63,7 +60,10 @@ impl Printer {
         }
         self.row(last);
         say("");
-        for (name, &stated) in &report.stated {
+        let units = self.side.statement.units_name();
+        // That nothing panicked is what everybody expects.
+        let told = |(name, _): &(&String, &Stated)| *name != "panics" || report.panics > 0;
+        for (name, &stated) in report.stated.iter().filter(told) {
             if let (Some(&before), Some(&after)) = (report.before.get(name), report.after.get(name)) {
                 say(&self.left(&self.side.gauge(name), before, after, stated, report));
             }
@@ -75,20 +75,31 @@ impl Printer {
         if rest > 0 {
             say(&format!("{rest:>7} alive, spawned elsewhere"));
         }
-        if report.interrupted {
-            say(&format!("stopped early, after {} {}", report.units_done, self.side.statement.units_name()));
+        if report.units_cut_off > 0 {
+            say(&format!("{} {units} had not ended after the load, and were cut off", report.units_cut_off));
         }
-        if !report.settled {
+        if !report.settled && !report.interrupted {
             say("the counts had not come to rest when the settle limit was reached");
+        }
+        if let Some(why) = &report.stopped {
+            say(&format!("stopped early, after {} {units}: {why}", report.units_done));
         }
         say(&self.verdict(report));
     }
 
     fn verdict(&self, report: &Report) -> String {
         let leaks = report.stated.get(&self.side.statement.gauge).is_some_and(|stated| stated.grows());
+        let Lateness { timer_late_ms_max, waited_ms, share, too_busy, .. } = report.lateness;
         match report.problems.as_slice() {
+            _ if report.interrupted => "STOPPED EARLY: no verdict".to_owned(),
             [] if leaks => "LEAKS, as this side states".to_owned(),
             [] => "RETURNS TO WHERE IT STARTED, as this side states".to_owned(),
+            problems if too_busy => format!(
+                "CANNOT TELL: this machine was too busy for {:.0} % of the time (threads waited {waited_ms} ms for a processor, a \
+                 timer came {timer_late_ms_max} ms late): {}. End other programs, and run it again",
+                share * 100.0,
+                problems.join("; ")
+            ),
             problems => format!("NOT WHAT THIS SIDE STATES: {}", problems.join("; ")),
         }
     }
