@@ -29,7 +29,7 @@ fn without_the_flag_the_build_says_which_lines_to_add() {
     {
         assert!(text.contains(line), "{line} is not in:\n{text}");
     }
-    // What the workbook's page on leak tests shows.
+    // The lines that a newcomer is shown.
     for line in include_str!("page/without_flag.txt").lines() {
         assert!(text.contains(line), "{line} is not in:\n{text}");
     }
