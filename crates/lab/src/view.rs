@@ -173,7 +173,9 @@ impl<'a> View<'a> {
     fn leave(&mut self) -> io::Result<()> {
         self.end_build()?;
         if self.screen.take().is_some() {
-            queue!(io::stdout(), terminal::LeaveAlternateScreen)?;
+            // Wiped first: tmux puts what no longer fits, after the window has changed, into the reader's history.
+            let mut out = io::stdout();
+            queue!(out, terminal::Clear(ClearType::All), cursor::MoveTo(0, 0), terminal::LeaveAlternateScreen)?;
             self.lines(room()).iter().try_for_each(|line| writeln!(io::stdout(), "{line}"))?;
         }
         Ok(())

@@ -70,9 +70,8 @@ fn nothing_is_left_behind_when_the_window_changes_in_the_middle_of_a_run() {
     terminal.await_load();
     for (columns, rows) in [("50", "20"), ("50", "14"), ("120", "40")] {
         terminal.tmux(&["resize-window", "-x", columns, "-y", rows]);
-        std::thread::sleep(std::time::Duration::from_millis(300));
-        let screen = terminal.screen();
-        assert!(screen.matches("unconsumed-send: tasks over ").count() <= 1, "{screen}");
+        let heading = || terminal.screen().matches("unconsumed-send: tasks over ").count();
+        await_that("the view is there once", || heading() == 1);
     }
     is_there_once(&terminal.all());
 }
