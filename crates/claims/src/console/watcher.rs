@@ -6,16 +6,22 @@ use std::{
     time::Duration,
 };
 
+use anyhow::Context;
 use console_api::{
-    Field, field,
+    Field, Id, field,
     instrument::{
-        InstrumentRequest, PauseRequest, ResumeRequest, Update,
+        InstrumentRequest, PauseRequest, ResumeRequest,
+        TaskDetailsRequest, Update,
         instrument_client::InstrumentClient,
     },
-    resources, tasks,
+    resources,
+    tasks::{self, task_details::PollTimesHistogram},
 };
 use tokio::time::{Instant, timeout, timeout_at};
 use tonic::{Streaming, transport::Channel};
+
+/// Waits for what must come: long, on a machine that is busy.
+pub(crate) const LONG: Duration = Duration::from_secs(120);
 
 /// How large a message a client takes; tonic's default is the TUI's.
 #[derive(Clone, Copy)]
@@ -78,6 +84,23 @@ impl Watcher {
         })
     }
 
+    /// Reads updates until `enough`, or until the stream ends.
+    ///
+    /// # Errors
+    /// When neither comes: then nothing was seen, and to go on would
+    /// record that a busy machine was slow.
+    pub(crate) async fn must(
+        &mut self,
+        enough: impl Fn(&Self) -> bool,
+    ) -> anyhow::Result<()> {
+        self.until(LONG, &enough).await?;
+        anyhow::ensure!(
+            enough(self) || self.ended.is_some(),
+            "the console did not show it within {LONG:?}: this machine is too busy, or the claim no longer holds"
+        );
+        Ok(())
+    }
+
     /// Reads updates until `enough`, or until the limit is reached.
     pub(crate) async fn until(
         &mut self,
@@ -107,6 +130,27 @@ impl Watcher {
         let resume = self.client.resume(ResumeRequest {});
         timeout(Duration::from_secs(5), resume).await??;
         Ok(())
+    }
+
+    /// Where the histograms of a live task end.
+    pub(crate) async fn histogram_max(
+        &mut self,
+    ) -> anyhow::Result<Duration> {
+        let live = |task: &Task| task.kind == "task" && !task.ended;
+        let id = self.tasks.iter().find(|(_, task)| live(task));
+        let (&id, _) = id.context("no live task")?;
+        let request = TaskDetailsRequest { id: Some(Id { id }) };
+        let details = self.client.watch_task_details(request).await?;
+        let mut details = details.into_inner();
+        let first =
+            timeout(Duration::from_secs(5), details.message())
+                .await??;
+        match first.and_then(|first| first.poll_times_histogram) {
+            Some(PollTimesHistogram::Histogram(histogram)) => {
+                Ok(Duration::from_nanos(histogram.max_value))
+            }
+            _ => anyhow::bail!("the server sent no histogram"),
+        }
     }
 
     /// Rows as the screen's title counts them: ended ones included.
