@@ -14,9 +14,8 @@ mod common;
 use std::{env, process::Command, thread, time::Duration};
 
 use common::{Kind, Samples, head, row};
-use console_subscriber::{Aggregator, ConsoleLayer};
-use tokio::runtime::Builder;
-use tracing::subscriber::{NoSubscriber, set_default};
+use console_subscriber::ConsoleLayer;
+use tokio_util::sync::CancellationToken;
 use tracing_subscriber::{filter::FilterFn, prelude::*};
 
 const BATCH: usize = 1_000;
@@ -100,8 +99,8 @@ fn words(kind: &str, workers: usize, batches: usize) -> [String; 4] {
 /// One sample for each batch, in nanoseconds.
 fn work(kind: &str, workers: usize, batches: usize) {
     match kind {
-        "console" => watch_with_console(false),
-        "console-stock" => watch_with_console(true),
+        "console" => watch_with_stage_console(),
+        "console-stock" => watch_with_stock_console(),
         _ => {}
     }
     let hooks = Kind::ALL
@@ -119,21 +118,24 @@ fn work(kind: &str, workers: usize, batches: usize) {
     }
 }
 
-/// The console without a client. Its aggregator has a thread of its own; what that does is not in the nanoseconds,
-/// but in the
-/// instructions.
-fn watch_with_console(stock: bool) {
-    let mut builder = ConsoleLayer::builder();
-    if !stock {
-        let limit = Duration::from_millis(1);
-        builder = builder
-            .poll_duration_histogram_max(limit)
-            .scheduled_duration_histogram_max(limit);
-        builder = builder
-            .retention(Duration::from_secs(5))
-            .publish_interval(Duration::from_millis(250));
-    }
-    let (layer, server) = builder.build();
+/// The console of the workbook's programs, without a client. What its own threads do is not in the nanoseconds, but
+/// in the instructions.
+fn watch_with_stage_console() {
+    let any_port = (std::net::Ipv4Addr::LOCALHOST, 0).into();
+    let console = stage::console::bind(any_port)
+        .expect("the console does not start");
+    thread::spawn(move || {
+        stage::console::unwatched(async {
+            let never = CancellationToken::new();
+            console.serve(never).await.expect("the console ended");
+        });
+    });
+}
+
+/// The same with the settings of the console's makers. Only its aggregator runs, and so that it takes in everything: the
+/// stock one would leave most events unpaid.
+fn watch_with_stock_console() {
+    let (layer, server) = ConsoleLayer::builder().build();
     let of_tokio = FilterFn::new(|meta| {
         let name =
             if meta.is_event() { meta.target() } else { meta.name() };
@@ -144,17 +146,11 @@ fn watch_with_console(stock: bool) {
         .with(layer.with_filter(of_tokio))
         .init();
     let aggregator = server.into_parts().aggregator;
-    thread::spawn(move || aggregate(aggregator));
-}
-
-fn aggregate(aggregator: Aggregator) {
-    // The console must not watch itself.
-    let _unwatched = set_default(NoSubscriber::default());
-    let runtime = Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("the system gives no runtime");
-    runtime.block_on(tokio::task::unconstrained(aggregator.run()));
+    thread::spawn(move || {
+        stage::console::unwatched(tokio::task::unconstrained(
+            aggregator.run(),
+        ));
+    });
 }
 
 /// Instructions do not depend on who else uses the machine. The console's are those of all its threads.

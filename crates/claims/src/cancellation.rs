@@ -22,7 +22,7 @@ use tokio::{
 };
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::{Claim, alive, paused, settle};
+use crate::claim::{Claim, alive, paused, settle, word};
 
 pub(crate) const CLAIMS: &[Claim] = &[
     Claim::steady(
@@ -258,7 +258,7 @@ async fn join_all_first_error() -> anyhow::Result<Value> {
     let result = futures_util::future::try_join_all(joined).await;
     settle().await;
     Ok(json!({
-        "returned": crate::word(&result),
+        "returned": word(&result),
         "tasks_left": alive(),
     }))
 }
@@ -290,7 +290,7 @@ async fn join_set_first_error() -> anyhow::Result<Value> {
     drop(set);
     settle().await;
     Ok(json!({
-        "returned": crate::word(&first),
+        "returned": word(&first),
         "tasks_left": alive(),
     }))
 }

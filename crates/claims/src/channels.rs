@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, mpsc};
 
-use crate::{Claim, alive, paused, settle, word};
+use crate::claim::{Claim, alive, paused, settle, word};
 
 pub(crate) const CLAIMS: &[Claim] = &[
     Claim::steady(

@@ -9,7 +9,7 @@ use tokio::{
     task::{LocalSet, spawn_blocking},
 };
 
-use crate::{Claim, alive, paused, settle};
+use crate::claim::{Claim, alive, paused, rounded, settle};
 
 pub(crate) const CLAIMS: &[Claim] = &[
     Claim::steady(
@@ -22,12 +22,11 @@ pub(crate) const CLAIMS: &[Claim] = &[
         "some leaks leave the task count where it is",
         || paused(count_blind_spots()),
     ),
-    Claim {
-        name: "count-cost",
-        says: "reading the count costs nanoseconds, with any number of tasks",
-        run: count_cost,
-        noisy: true,
-    },
+    Claim::noisy(
+        "count-cost",
+        "reading the count costs nanoseconds, with any number of tasks",
+        count_cost,
+    ),
 ];
 
 // ANCHOR: count-excludes
@@ -82,8 +81,8 @@ fn count_cost() -> anyhow::Result<Value> {
     let crowded = nanoseconds_per_read(runtime.handle());
     Ok(json!({
         "tasks": runtime.metrics().num_alive_tasks(),
-        "nanoseconds_alone": crate::rounded(alone),
-        "nanoseconds_crowded": crate::rounded(crowded),
+        "nanoseconds_alone": rounded(alone),
+        "nanoseconds_crowded": rounded(crowded),
     }))
 }
 

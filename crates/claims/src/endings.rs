@@ -12,7 +12,7 @@ use tokio::{
     sync::Barrier,
 };
 
-use crate::{Claim, alive, paused, settle};
+use crate::claim::{Claim, alive, paused, settle};
 
 pub(crate) const CLAIMS: &[Claim] = &[
     Claim::steady(

@@ -10,7 +10,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{Claim, alive, paused, settle};
+use crate::claim::{Claim, alive, paused, settle};
 
 pub(crate) const CLAIMS: &[Claim] = &[
     Claim::steady(

@@ -4,5 +4,8 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    claims::cli::run(&claims::all().collect::<Vec<_>>())
+    claims::cli::run(
+        env!("CARGO_BIN_NAME"),
+        &claims::all().collect::<Vec<_>>(),
+    )
 }

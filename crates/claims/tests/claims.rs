@@ -2,9 +2,13 @@
 //! each claim and hold what it saw against what the book says, with
 //! the counter-example beside it; then against the record.
 
-use std::{collections::BTreeSet, fs, process::Command};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    process::Command,
+};
 
-use claims::record;
+use claims::record::{self, Entry, MadeBy, Record};
 use serde_json::{Value, json};
 
 #[track_caller]
@@ -200,21 +204,43 @@ fn reading_the_count_takes_less_than_a_microsecond() {
 
 #[test]
 fn the_record_says_what_runs_now() {
-    let record = record::read().unwrap();
-    for claim in claims::all() {
-        let recorded = &record["claims"][claim.name];
-        let renew = "run `cargo run --bin claims -- --record`";
-        assert!(recorded.is_object(), "{}: {renew}", claim.name);
-        if !claim.noisy {
-            let seen = (claim.run)().unwrap();
-            assert_eq!(&seen, recorded, "{}: {renew}", claim.name);
-        }
+    let recorded = recorded();
+    for claim in claims::all().filter(|claim| !claim.noisy) {
+        let name = claim.name;
+        let seen = (claim.run)().unwrap();
+        assert_eq!(
+            seen, recorded[name].seen,
+            "{name}: run `cargo run --bin claims -- {name} --record`"
+        );
     }
-    let locked = json!(record::versions().unwrap());
-    assert_eq!(
-        record["versions"], locked,
-        "record both: `cargo run --bin claims -- --record`, `cargo run --bin claims-console -- --record`"
-    );
+}
+
+#[test]
+fn the_record_has_every_claim_made_by_its_own_module_and_no_other() {
+    let recorded = recorded();
+    for claim in claims::all() {
+        record::check_fresh(&record::root(), claim.name)
+            .unwrap_or_else(|stale| panic!("{stale:#}"));
+        let made_by = &recorded[claim.name].made_by;
+        let now =
+            MadeBy::now(&record::root(), "claims", claim).unwrap();
+        let parts = |made: &MadeBy| {
+            (made.program.clone(), made.files.clone())
+        };
+        assert_eq!(parts(made_by), parts(&now), "{}", claim.name);
+    }
+    let names: Vec<_> = claims::all().map(|c| c.name).collect();
+    for (name, claim) in &recorded {
+        assert!(
+            claim.made_by.program != "claims"
+                || names.contains(&name.as_str()),
+            "no claim has the name {name} any more: run `cargo run --bin claims -- --record`"
+        );
+    }
+}
+
+fn recorded() -> BTreeMap<String, Entry> {
+    Record::read(&record::root()).unwrap().claims
 }
 
 #[test]

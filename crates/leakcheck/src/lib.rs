@@ -112,6 +112,7 @@
 //!
 //! That is the entire API.
 
+#![warn(missing_docs)]
 #![cfg_attr(not(tokio_unstable), expect(dead_code, reason = "without hooks nobody calls the registry"))]
 
 // rustdoc has flags of its own; what it reads was built with the right ones.

@@ -2,7 +2,8 @@
 //!
 //! The stock server drains its event queue inside a tokio task, where tokio's cooperative budget ends every drain after 128
 //! events: a burst of spawns is then shown tick by tick, or never. Here the aggregator runs under
-//! [`tokio::task::unconstrained`], which lifts that budget. Measured in this workbook's *Reading the instruments*.
+//! [`tokio::task::unconstrained`], which lifts that budget. It is public so that *Reading the instruments* measures this
+//! very server, and no copy of it.
 
 use std::{
     io,
@@ -18,15 +19,16 @@ use tonic::transport::server::TcpIncoming;
 use tracing_subscriber::{filter::FilterFn, prelude::*};
 
 /// How often the console hears of changes.
-const PUBLISH_INTERVAL: Duration = Duration::from_millis(250);
+pub const PUBLISH_INTERVAL: Duration = Duration::from_millis(250);
 /// Finished tasks are kept this long; the stock hour makes a fix look as heavy as its leak.
-const RETENTION: Duration = Duration::from_secs(5);
+pub const RETENTION: Duration = Duration::from_secs(5);
 /// The histograms' upper end: at the stock second a task costs 53 KB under the console, at a millisecond 33 KB.
-const HISTOGRAM_MAX: Duration = Duration::from_millis(1);
+pub const HISTOGRAM_MAX: Duration = Duration::from_millis(1);
 
 /// A bound console port with its server, not yet running.
-pub(crate) struct Console {
-    pub(crate) addr: SocketAddr,
+pub struct Console {
+    /// Where it listens: the port that was asked for, or the free one that was found.
+    pub addr: SocketAddr,
     listener: TcpListener,
     server: Server,
 }
@@ -35,7 +37,7 @@ pub(crate) struct Console {
 ///
 /// # Errors
 /// When the port is taken. The stock server notices that on a thread of its own, after the program went on without it.
-pub(crate) fn bind(addr: SocketAddr) -> anyhow::Result<Console> {
+pub fn bind(addr: SocketAddr) -> anyhow::Result<Console> {
     let listener = TcpListener::bind(addr).map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => anyhow::anyhow!(
             "console port {addr} is taken: end the program that holds it, or pass `--console 127.0.0.1:0` (any free port) or `--no-console`"
@@ -62,8 +64,11 @@ pub(crate) fn bind(addr: SocketAddr) -> anyhow::Result<Console> {
 }
 
 impl Console {
-    /// Serves for ever; `attached` is cancelled when the first client connects.
-    pub(crate) async fn serve(self, attached: CancellationToken) -> anyhow::Result<()> {
+    /// Serves for ever; `attached` is cancelled when the first client connects. Call it inside [`unwatched`].
+    ///
+    /// # Errors
+    /// When the system gives no thread, or the server fails.
+    pub async fn serve(self, attached: CancellationToken) -> anyhow::Result<()> {
         let parts = self.server.into_parts();
         // A thread of its own: while events come faster than it reads, the aggregator never pauses, and nothing beside it runs.
         let (up, is_up) = std::sync::mpsc::sync_channel(1);
@@ -88,7 +93,7 @@ impl Console {
 }
 
 /// Runs `work` on a runtime of its own that the console does not watch.
-pub(crate) fn unwatched(work: impl Future<Output = ()>) {
+pub fn unwatched(work: impl Future<Output = ()>) {
     let _unwatched = tracing::subscriber::set_default(tracing::subscriber::NoSubscriber::default());
     match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(work),

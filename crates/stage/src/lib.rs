@@ -16,11 +16,14 @@
 //!
 //! Every run has the same three phases: **load** (units of work at a rate), **quiet** (no more work; the stage waits until
 //! the counts stand still) and **report** (what is left, per unit of work). That is the entire API, with
-//! [`Stage::gauge`] for a number that only the scenario knows and [`wire`] for programs that read `--json`.
+//! [`Stage::gauge`] for a number that only the scenario knows and [`wire`] for programs that read `--json`. [`console`] is for
+//! who measures the stage's own instrument.
+
+#![warn(missing_docs)]
 
 mod args;
 mod backstage;
-mod console;
+pub mod console;
 pub mod gauge;
 mod gauges;
 mod panics;

@@ -8,6 +8,7 @@
 mod claims;
 mod puppet;
 mod watcher;
+mod zoo;
 
 use std::process::ExitCode;
 
@@ -16,6 +17,7 @@ fn main() -> ExitCode {
     match (args.next().as_deref(), args.next()) {
         (Some(puppet::FLAG), Some(console)) => puppet::play(&console),
         _ => ::claims::cli::run(
+            env!("CARGO_BIN_NAME"),
             &claims::CLAIMS.iter().collect::<Vec<_>>(),
         ),
     }

@@ -5,12 +5,11 @@
 use std::{
     fs,
     io::{BufRead, BufReader, Write},
-    net::TcpListener,
+    net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener},
     process::{
         Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio,
     },
-    sync::{Arc, Mutex},
-    time::Duration,
+    sync::Arc,
 };
 
 use anyhow::Context;
@@ -20,11 +19,17 @@ use tokio::{
     runtime::{Builder, Runtime},
     sync::{Semaphore, mpsc},
 };
+use tokio_util::sync::CancellationToken;
 use tonic::transport::server::TcpIncoming;
 use tracing_subscriber::{filter::FilterFn, prelude::*};
 
+use crate::zoo;
+
 /// The argument that makes the program a puppet.
 pub(crate) const FLAG: &str = "--puppet";
+
+const ANY_PORT: SocketAddr =
+    SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0));
 
 /// The console server that a puppet runs.
 #[derive(Clone, Copy)]
@@ -33,7 +38,7 @@ pub(crate) enum Console {
     Bare,
     /// As `console_subscriber::init` does it, with its defaults.
     Stock,
-    /// As the workbook's `stage` does it: no event waits for a tick.
+    /// The one of the workbook's programs: no event waits for a tick.
     Stage,
 }
 
@@ -107,8 +112,9 @@ pub(crate) fn play(console: &str) -> ExitCode {
 fn try_play(console: &str) -> anyhow::Result<()> {
     let addr = match console {
         "bare" => None,
-        "stock" => Some(serve(true)?),
-        _ => Some(serve(false)?),
+        "stock" => Some(stock_console()?),
+        "stage" => Some(stage_console()?),
+        other => anyhow::bail!("no console `{other}`"),
     };
     // The console must exist before the runtime that it watches.
     let runtime = Builder::new_multi_thread()
@@ -127,7 +133,7 @@ fn try_play(console: &str) -> anyhow::Result<()> {
             "park" => park(&runtime, &tx, n),
             "end" => end(&runtime, n),
             "zoo" => {
-                say(&runtime.block_on(super::claims::zoo())?)?;
+                say(&runtime.block_on(zoo::open())?)?;
                 continue;
             }
             _ => {}
@@ -176,24 +182,27 @@ fn rss_bytes() -> anyhow::Result<u64> {
     Ok(kib.context("no VmRSS")?.parse::<u64>()? * 1024)
 }
 
-/// Serves the console on a free port, which it returns.
-///
-/// Both kinds do what `console_subscriber::Server::serve` does, with
-/// one difference: the stock server's aggregator is a plain task.
-fn serve(stock: bool) -> anyhow::Result<String> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
+/// Serves the console on a free port, which it returns, in the way
+/// of the stage: with its own code.
+fn stage_console() -> anyhow::Result<String> {
+    let console = stage::console::bind(ANY_PORT)?;
+    let addr = console.addr.to_string();
+    std::thread::spawn(move || {
+        stage::console::unwatched(async {
+            report(console.serve(CancellationToken::new()).await);
+        });
+    });
+    Ok(addr)
+}
+
+/// The same with console-subscriber's defaults, whose aggregator is a
+/// plain task: what `console_subscriber::Server::serve` does, on a
+/// port that is known beforehand.
+fn stock_console() -> anyhow::Result<String> {
+    let listener = TcpListener::bind(ANY_PORT)?;
     listener.set_nonblocking(true)?;
     let addr = listener.local_addr()?.to_string();
-    let mut builder = ConsoleLayer::builder();
-    if !stock {
-        let ms = Duration::from_millis;
-        builder = builder
-            .poll_duration_histogram_max(ms(1))
-            .scheduled_duration_histogram_max(ms(1))
-            .retention(ms(5000))
-            .publish_interval(ms(250));
-    }
-    let (layer, server) = builder.build();
+    let (layer, server) = ConsoleLayer::builder().build();
     let of_tokio = FilterFn::new(|meta| {
         let name =
             if meta.is_event() { meta.target() } else { meta.name() };
@@ -203,42 +212,31 @@ fn serve(stock: bool) -> anyhow::Result<String> {
     tracing_subscriber::registry()
         .with(layer.with_filter(of_tokio))
         .try_init()?;
-    let cell = Mutex::new(Some((listener, server)));
     std::thread::spawn(move || {
-        // The console must not watch itself.
-        let nobody = tracing::subscriber::NoSubscriber::default();
-        let _unwatched = tracing::subscriber::set_default(nobody);
-        let taken = cell.lock().ok().and_then(|mut cell| cell.take());
-        if let Some((listener, server)) = taken
-            && let Err(error) = serve_on(listener, server, stock)
-        {
-            eprintln!("console: {error:#}");
-        }
+        stage::console::unwatched(async {
+            report(serve_stock(listener, server).await);
+        });
     });
     Ok(addr)
 }
 
-fn serve_on(
+async fn serve_stock(
     listener: TcpListener,
     server: console_subscriber::Server,
-    stock: bool,
 ) -> anyhow::Result<()> {
-    let runtime =
-        Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async move {
-        let parts = server.into_parts();
-        // Owned by this runtime, which ends with the process.
-        let aggregate = parts.aggregator.run();
-        let _aggregator = if stock {
-            tokio::spawn(aggregate)
-        } else {
-            tokio::spawn(tokio::task::unconstrained(aggregate))
-        };
-        let listener = tokio::net::TcpListener::from_std(listener)?;
-        tonic::transport::Server::builder()
-            .add_service(parts.instrument_server)
-            .serve_with_incoming(TcpIncoming::from(listener))
-            .await?;
-        Ok(())
-    })
+    let parts = server.into_parts();
+    // Owned by this runtime, which ends with the process.
+    let _aggregator = tokio::spawn(parts.aggregator.run());
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    tonic::transport::Server::builder()
+        .add_service(parts.instrument_server)
+        .serve_with_incoming(TcpIncoming::from(listener))
+        .await?;
+    Ok(())
+}
+
+fn report(served: anyhow::Result<()>) {
+    if let Err(error) = served {
+        eprintln!("console: {error:#}");
+    }
 }

@@ -6,13 +6,16 @@ use std::{
     time::Duration,
 };
 
+use anyhow::Context;
 use console_api::{
-    Field, field,
+    Field, Id, field,
     instrument::{
-        InstrumentRequest, PauseRequest, ResumeRequest, Update,
+        InstrumentRequest, PauseRequest, ResumeRequest,
+        TaskDetailsRequest, Update,
         instrument_client::InstrumentClient,
     },
-    resources, tasks,
+    resources,
+    tasks::{self, task_details::PollTimesHistogram},
 };
 use tokio::time::{Instant, timeout, timeout_at};
 use tonic::{Streaming, transport::Channel};
@@ -107,6 +110,27 @@ impl Watcher {
         let resume = self.client.resume(ResumeRequest {});
         timeout(Duration::from_secs(5), resume).await??;
         Ok(())
+    }
+
+    /// Where the histograms of a live task end.
+    pub(crate) async fn histogram_max(
+        &mut self,
+    ) -> anyhow::Result<Duration> {
+        let live = |task: &Task| task.kind == "task" && !task.ended;
+        let id = self.tasks.iter().find(|(_, task)| live(task));
+        let (&id, _) = id.context("no live task")?;
+        let request = TaskDetailsRequest { id: Some(Id { id }) };
+        let details = self.client.watch_task_details(request).await?;
+        let mut details = details.into_inner();
+        let first =
+            timeout(Duration::from_secs(5), details.message())
+                .await??;
+        match first.and_then(|first| first.poll_times_histogram) {
+            Some(PollTimesHistogram::Histogram(histogram)) => {
+                Ok(Duration::from_nanos(histogram.max_value))
+            }
+            _ => anyhow::bail!("the server sent no histogram"),
+        }
     }
 
     /// Rows as the screen's title counts them: ended ones included.

@@ -67,7 +67,7 @@ impl Source {
         let repair = "run `cargo run --bin claims -- --record`, or `claims-console` for what the console shows";
         let json = fs::read_to_string(self.root.join("book/recordings/claims.json")).context(repair)?;
         let recorded: serde_json::Value = serde_json::from_str(&json).context(repair)?;
-        let claim = &recorded["claims"][name];
+        let claim = &recorded["claims"][name]["seen"];
         ensure!(claim.is_object(), "no claim `{name}` is recorded: {repair}");
         match &claim[field] {
             serde_json::Value::Null => bail!("the claim `{name}` has no `{field}`"),
