@@ -1,6 +1,10 @@
 //! Owns running programs: a process group each, killed when its owner is dropped. Nothing the lab starts outlives it.
 
-use std::{path::Path, process::ExitStatus, process::Stdio, time::Duration};
+use std::{
+    path::Path,
+    process::{ExitStatus, Output, Stdio},
+    time::Duration,
+};
 
 use anyhow::{Context, bail};
 use stage::wire::Line;
@@ -50,6 +54,21 @@ impl Group {
     /// Waits for the process to end.
     pub async fn wait(&mut self) -> std::io::Result<ExitStatus> {
         self.0.wait().await
+    }
+
+    /// Runs `command` to its end, and returns what it said on outputs that are piped.
+    pub async fn output(command: Command) -> std::io::Result<Output> {
+        async fn all(source: Option<impl AsyncReadExt + Unpin>) -> std::io::Result<Vec<u8>> {
+            let mut bytes = Vec::new();
+            if let Some(mut source) = source {
+                source.read_to_end(&mut bytes).await?;
+            }
+            Ok(bytes)
+        }
+        let mut group = Self::spawn(command)?;
+        let (stdout, stderr) = (group.take_stdout(), group.take_stderr());
+        let (stdout, stderr) = tokio::try_join!(all(stdout), all(stderr))?;
+        Ok(Output { status: group.wait().await?, stdout, stderr })
     }
 
     /// Asks the group to end, and kills what is left after a grace period.
