@@ -4,17 +4,21 @@
 //! unknown. Here each of these fails, and so does a directive whose recording is missing.
 
 mod card;
+mod claims;
 mod diff;
 mod directive;
 mod figure;
 mod html;
 mod include;
+mod issues;
+mod map;
 mod source;
 mod syntax;
 mod tables;
 mod value;
 
 use std::{
+    fs,
     io::{Read, Write},
     path::{Path, PathBuf},
     process::ExitCode,
@@ -114,7 +118,7 @@ impl Preprocessor for Lab {
 
     fn run(&self, ctx: &PreprocessorContext, mut book: Book) -> anyhow::Result<Book> {
         let catalogue = Catalogue::read_in_order(&ctx.root, &listed(&book))?;
-        let source = Source::new(&ctx.root, &ctx.config.book.src, self.whom, catalogue);
+        let source = Source::new(&ctx.root, &ctx.config.book.src, catalogue, map::parts(&book));
         let mut problems = Vec::new();
         book.for_each_mut(|item| {
             if let BookItem::Chapter(chapter) = item {
@@ -124,6 +128,10 @@ impl Preprocessor for Lab {
                 }
             }
         });
+        match self.whom {
+            For::Readers => problems.extend(source.told()),
+            For::Lab => source.told().iter().for_each(|problem| eprintln!("warning: {problem}")),
+        }
         // All at once: a writer mends several at a time.
         ensure!(problems.is_empty(), "{}", problems.join("\n"));
         Ok(book)
@@ -142,12 +150,18 @@ fn listed(book: &Book) -> Vec<Listed> {
 /// Fills in one chapter and returns what is wrong with it.
 fn fill_in(source: &Source, chapter: &mut Chapter) -> Vec<String> {
     let Some(path) = chapter.source_path.clone() else { return Vec::new() };
+    let file = path.display().to_string();
     // mdBook has expanded the includes by now, and what it could not expand is gone: look at the file.
-    let mut problems = include::problems(&source.book_src, &path);
+    let text = match fs::read_to_string(source.book_src.join(&path)) {
+        Ok(text) => text,
+        Err(error) => return vec![format!("chapter `{}` ({file}): cannot read it: {error}", chapter.name)],
+    };
+    let mut problems = include::problems(source, &path, &text);
+    problems.extend(syntax::broken(&text));
     let (content, unfilled) = directive::fill_in(source, &path, &chapter.content);
-    chapter.content = content;
+    chapter.content = issues::link(&content);
     problems.extend(unfilled);
-    problems.into_iter().map(|problem| format!("chapter `{}` ({}): {problem}", chapter.name, path.display())).collect()
+    problems.into_iter().map(|problem| problem.said(&chapter.name, &file, &text)).collect()
 }
 
 /// Everything that was logged as a warning or an error: mdBook exits with success after these.
