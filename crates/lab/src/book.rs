@@ -11,6 +11,7 @@ mod figure;
 mod html;
 mod include;
 mod issues;
+pub mod links;
 mod map;
 mod source;
 mod syntax;
@@ -18,6 +19,7 @@ mod tables;
 mod value;
 
 use std::{
+    collections::BTreeSet,
     fs,
     io::{Read, Write},
     path::{Path, PathBuf},
@@ -47,17 +49,32 @@ const SERVED: &str = "\n\n<div class=\"wb-served\" hidden></div>\n";
 ///
 /// # Errors
 ///
-/// When mdBook fails or logs a warning, or a directive or an include cannot be filled in.
+/// When mdBook fails or logs a warning, a directive or an include cannot be filled in, an exhibit is missing or stale, or a link
+/// leads nowhere.
 pub fn build(root: &Path, dest: Option<&Path>, whom: For) -> anyhow::Result<PathBuf> {
     let problems = Problems::default();
     let subscriber = tracing_subscriber::registry().with(problems.clone());
-    let built = tracing::subscriber::with_default(subscriber, || render(root, dest, whom))?;
+    let (built, chapters) = tracing::subscriber::with_default(subscriber, || render(root, dest, whom))?;
     let problems = problems.0.lock().expect("no thread panics while it holds this lock");
     ensure!(problems.is_empty(), "the book has {} problem(s):\n{}", problems.len(), problems.join("\n"));
+    check_links(&built, &chapters, whom)?;
     Ok(built)
 }
 
-fn render(root: &Path, dest: Option<&Path>, whom: For) -> anyhow::Result<PathBuf> {
+/// A dead link is one that readers would find; whoever writes is told.
+fn check_links(built: &Path, chapters: &Path, whom: For) -> anyhow::Result<()> {
+    let said = links::problems(built)?.into_iter().map(|problem| problem.said(chapters));
+    // A picture that leads to itself is loaded and linked.
+    let dead: Vec<_> = said.collect::<BTreeSet<_>>().into_iter().collect();
+    match whom {
+        For::Readers => ensure!(dead.is_empty(), "the book has {} dead link(s):\n{}", dead.len(), dead.join("\n")),
+        For::Lab => dead.iter().for_each(|problem| eprintln!("warning: {problem}")),
+    }
+    Ok(())
+}
+
+/// The folder with the pages, and that with the chapters.
+fn render(root: &Path, dest: Option<&Path>, whom: For) -> anyhow::Result<(PathBuf, PathBuf)> {
     let mut book = MDBook::load(root).context("cannot load the book")?;
     if let Some(dest) = dest {
         book.config.build.build_dir = std::path::absolute(dest)?;
@@ -68,7 +85,7 @@ fn render(root: &Path, dest: Option<&Path>, whom: For) -> anyhow::Result<PathBuf
     // The same name as in `book.toml`: takes the place of the external command.
     book.with_preprocessor(Lab { whom });
     book.build().map_err(|error| error.context("cannot build the book"))?;
-    Ok(book.build_dir_for("html"))
+    Ok((book.build_dir_for("html"), src))
 }
 
 /// mdBook's protocol for external preprocessors: `lab preprocess` and `lab preprocess supports RENDERER`, without the

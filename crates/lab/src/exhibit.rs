@@ -141,7 +141,8 @@ impl Exhibits {
     /// # Errors
     /// Names those that there are.
     pub fn find(&self, name: &str) -> anyhow::Result<&Exhibit> {
-        let own = || self.all.iter().filter_map(|one| Some((one.file.strip_prefix(&self.dir)?.strip_prefix('/')?, one)));
+        let own =
+            || self.all.iter().filter_map(|one| Some((one.file.strip_prefix(&self.dir)?.strip_prefix('/')?, one)));
         let known = || own().map(|(file, _)| file).collect::<Vec<_>>().join(", ");
         let found = own().find(|(file, _)| *file == name).map(|(_, one)| one);
         found.with_context(|| format!("{} shows no `{name}`: it shows {}", self.name, known()))

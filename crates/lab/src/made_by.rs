@@ -241,7 +241,8 @@ fn wanted(root: &Path, package: &Package) -> anyhow::Result<(String, BTreeSet<St
     let manifest: toml::Table = toml::from_str(&text).with_context(|| file.display().to_string())?;
     let name = manifest.get("package").and_then(|package| package.get("name")).and_then(toml::Value::as_str);
     let tables: &[&str] = if package.dev { &["dependencies", "dev-dependencies"] } else { &["dependencies"] };
-    let names = tables.iter().filter_map(|table| manifest.get(*table)?.as_table()).flat_map(|table| table.keys().cloned());
+    let names =
+        tables.iter().filter_map(|table| manifest.get(*table)?.as_table()).flat_map(|table| table.keys().cloned());
     Ok((name.with_context(|| format!("{} names no package", file.display()))?.to_owned(), names.collect()))
 }
 

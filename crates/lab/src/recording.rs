@@ -173,7 +173,10 @@ fn examine_report(report: &Report) -> anyhow::Result<()> {
 fn examine_console(console: &ConsoleView) -> anyhow::Result<()> {
     let polls = console.groups.iter().flat_map(|group| [group.count, group.polls.0, group.polls.1]);
     examine_numbers(&polls.chain([console.tasks, console.dropped_events]).collect::<Vec<_>>())?;
-    ensure!(console.groups.iter().all(|group| group.polls.0 <= group.polls.1), "its fewest polls are more than its most");
+    ensure!(
+        console.groups.iter().all(|group| group.polls.0 <= group.polls.1),
+        "its fewest polls are more than its most"
+    );
     let tasks: u64 = console.groups.iter().filter(|group| group.kind == "task").map(|group| group.count).sum();
     ensure!(tasks == console.tasks, "the console's groups have {tasks} tasks, and all have {}", console.tasks);
     Ok(())

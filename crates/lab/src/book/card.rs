@@ -23,8 +23,12 @@ const PER_UNIT_MIN: f64 = 0.5;
 /// Less than this per unit is what a run happens to leave, and not what its work leaves.
 const TELLING_MIN: f64 = 0.1;
 /// What the table of movements looks at, and the gauges behind each column.
-const COLUMNS: [(&str, &[&str]); 4] =
-    [("tasks", &["tasks"]), ("threads", &["threads", "blocking_threads"]), ("sockets", &["sockets"]), ("descriptors", &["fds"])];
+const COLUMNS: [(&str, &[&str]); 4] = [
+    ("tasks", &["tasks"]),
+    ("threads", &["threads", "blocking_threads"]),
+    ("sockets", &["sockets"]),
+    ("descriptors", &["fds"]),
+];
 /// Where nothing of the work is left to see.
 const NO_TASK: &str = "no task of the work is left";
 

@@ -30,7 +30,7 @@ pub(super) fn fill_in(source: &Source, chapter: &Path, text: &str) -> (String, V
             Ok(filled) => out += &filled,
             Err(error) => match error.downcast_ref::<Told>() {
                 Some(told) => out += &placeholder(told, directive),
-                None => problems.push(Problem { text: directive.to_owned(), why: format!("{error:#}") }),
+                None => problems.push(Problem { text: directive.to_owned(), at: None, why: format!("{error:#}") }),
             },
         }
         end = range.end;
@@ -154,7 +154,7 @@ mod tests {
 
     fn fill(text: &str) -> (String, Vec<String>) {
         let (text, problems) = fill_in(&Source::fixture(), Path::new("unconsumed-send.md"), text);
-        (text, problems.into_iter().map(|Problem { text, why }| format!("{text}: {why}")).collect())
+        (text, problems.into_iter().map(|Problem { text, why, .. }| format!("{text}: {why}")).collect())
     }
 
     fn problem(text: &str) -> String {

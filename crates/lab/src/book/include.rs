@@ -4,7 +4,10 @@ use std::{fs, path::Path};
 
 use anyhow::{Context, bail, ensure};
 
-use super::{source::Source, syntax::{self, Problem}};
+use super::{
+    source::Source,
+    syntax::{self, Problem},
+};
 
 const INCLUDES: [&str; 3] = ["include", "rustdoc_include", "playground"];
 
@@ -14,7 +17,7 @@ pub(super) fn problems(source: &Source, chapter: &Path, text: &str) -> Vec<Probl
     let dir = file.parent().unwrap_or(&source.book_src);
     let check = |directive: &str| {
         let error = check(source, dir, directive).err()?;
-        Some(Problem { text: directive.to_owned(), why: format!("{error:#}") })
+        Some(Problem { text: directive.to_owned(), at: None, why: format!("{error:#}") })
     };
     syntax::all(text).into_iter().filter_map(|range| check(&text[range])).collect()
 }

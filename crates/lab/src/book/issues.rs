@@ -36,9 +36,9 @@ fn all(text: &str) -> Vec<Range<usize>> {
     let found = hashes.filter_map(|at| {
         let digits = text[at + 2..].find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len() - at - 2);
         let before = &text[..at];
-        let start = before.rfind(|c: char| !in_name(c) && c != '/').map_or(0, |last| {
-            last + before[last..].chars().next().map_or(1, char::len_utf8)
-        });
+        let start = before
+            .rfind(|c: char| !in_name(c) && c != '/')
+            .map_or(0, |last| last + before[last..].chars().next().map_or(1, char::len_utf8));
         let (owner, repository) = before[start..].split_once('/')?;
         let named = !owner.is_empty() && !repository.is_empty() && !repository.contains('/');
         (named && digits > 0).then_some(start..at + 2 + digits)

@@ -12,8 +12,10 @@ const CLOSE: &str = "}}";
 
 /// What is wrong in a chapter.
 pub(super) struct Problem {
-    /// As it stands in the chapter; empty where it is the whole.
+    /// As it stands in the chapter.
     pub(super) text: String,
+    /// Where, as far as that is known; else it is looked for.
+    pub(super) at: Option<usize>,
     /// In one line.
     pub(super) why: String,
 }
@@ -21,9 +23,8 @@ pub(super) struct Problem {
 impl Problem {
     /// With the line where it stands, as far as the chapter's text shows it.
     pub(super) fn said(&self, name: &str, file: &str, chapter: &str) -> String {
-        let Self { text, why } = self;
-        match chapter.find(text.as_str()) {
-            _ if text.is_empty() => format!("chapter `{name}` ({file}): {why}"),
+        let Self { text, at, why } = self;
+        match at.or_else(|| chapter.find(text.as_str())) {
             Some(at) => {
                 let line = chapter[..at].matches('\n').count() + 1;
                 format!("chapter `{name}` ({file}:{line}): {text}: {why}")
@@ -60,7 +61,7 @@ pub(super) fn broken(text: &str) -> Vec<Problem> {
         } else {
             "a directive begins with `{{#`; to show two braces, write them as code"
         };
-        Problem { text: line[..end].to_owned(), why: why.to_owned() }
+        Problem { text: line[..end].to_owned(), at: Some(at), why: why.to_owned() }
     };
     strays.map(problem).collect()
 }

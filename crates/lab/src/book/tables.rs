@@ -43,7 +43,13 @@ pub(super) fn sides(source: &Source, recording: &Recording) -> anyhow::Result<St
     Ok(html::table("wb-sides", &caption, &head, &rows))
 }
 
-fn side_row(scenario: &Scenario, side: &str, run: &Run, headline: &Gauge, own: &[Gauge]) -> anyhow::Result<Vec<String>> {
+fn side_row(
+    scenario: &Scenario,
+    side: &str,
+    run: &Run,
+    headline: &Gauge,
+    own: &[Gauge],
+) -> anyhow::Result<Vec<String>> {
     let about = scenario.side(side).with_context(|| format!("{} has no side `{side}`", scenario.name))?;
     let file = || format!("scenarios/{}/{side}.rs", scenario.name);
     let sentence =
