@@ -178,7 +178,8 @@ async fn run(State(app): State<App>, UrlPath(name): UrlPath<String>, Json(asked)
         let message = format!("{RUNS_MAX} runs are under way: wait for one to end, or press Stop there");
         return refuse(StatusCode::TOO_MANY_REQUESTS, message);
     };
-    let lines = lines(app.root, scenario, asked.sides, permit).map(|line| Ok::<_, std::convert::Infallible>(line + "\n"));
+    let lines =
+        lines(app.root, scenario, asked.sides, permit).map(|line| Ok::<_, std::convert::Infallible>(line + "\n"));
     ([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(lines)).into_response()
 }
 
