@@ -41,8 +41,8 @@ pub use self::source::For;
 use self::source::Source;
 use crate::catalogue::{self, Catalogue, Listed};
 
-/// Tells the page's script that the lab serves it.
-const SERVED: &str = "\n\n<div class=\"wb-served\" hidden></div>\n";
+/// Tells the page's script that the lab serves it, and the style that there will be buttons: it stands before the charts.
+const SERVED: &str = "<div class=\"wb-served\" hidden></div>\n\n";
 
 /// Builds the book whose `book.toml` is in `root`, into `dest` or where `book.toml` says, and returns the folder with
 /// `index.html`.
@@ -141,7 +141,7 @@ impl Preprocessor for Lab {
             if let BookItem::Chapter(chapter) = item {
                 problems.extend(fill_in(&source, chapter));
                 if self.whom == For::Lab {
-                    chapter.content += SERVED;
+                    chapter.content.insert_str(0, SERVED);
                 }
             }
         });

@@ -106,8 +106,8 @@ impl Place<'_> {
     fn block(&self, name: &str, scenario: &str, rest: &[&str]) -> anyhow::Result<String> {
         let recording = || self.source.recording(scenario);
         match (name, rest) {
-            ("chart", []) => figure::chart(&*recording()?, &["leak", "fix"]),
-            ("chart", sides) => figure::chart(&*recording()?, sides),
+            ("chart", []) => figure::chart(self.source, &self.id(), scenario, &["leak", "fix"]),
+            ("chart", sides) => figure::chart(self.source, &self.id(), scenario, sides),
             ("diff", [anchor]) => diff::diff(self.source, &self.id(), scenario, anchor, ["leak", "fix"]),
             ("diff", [anchor, a, b]) => diff::diff(self.source, &self.id(), scenario, anchor, [a, b]),
             ("diff", _) => bail!("write `{{{{#diff NAME ANCHOR}}}}` or `{{{{#diff NAME ANCHOR SIDE SIDE}}}}`"),
