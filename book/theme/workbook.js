@@ -1,14 +1,11 @@
-// The page's script: plots over the drawings, live runs where the lab serves the page, and mends of mdBook.
-// Without it every page is complete: drawings, diffs and folded answers need no script.
+// The page's script: live runs and reloads where the lab serves the page, and mends of mdBook.
+// Without it every page is complete: drawings, gauges, diffs and folded answers need no script.
 'use strict';
 (() => {
-  const PLOT_HEIGHT = 280;
-  const DASHES = { leak: undefined, fix: [8, 5], wrong: [2, 5], alt: [12, 4, 2, 4] };
+  /** How often a page that is looked at asks whether the book was rebuilt. No stream: a browser holds six connections to a host. */
+  const ASK_EVERY_MS = 1000;
   const stillPlease = matchMedia('(prefers-reduced-motion: reduce)');
-
-  const kind = side => (side.startsWith('wrong') ? 'wrong' : side in DASHES ? side : 'alt');
-  const css = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  const grouped = n => (n == null ? '–' : (+n.toFixed(2)).toLocaleString('en-US'));
+  const grouped = n => n.toLocaleString('en-US');
 
   function make(tag, properties, ...children) {
     const element = Object.assign(document.createElement(tag), properties);
@@ -16,168 +13,57 @@
     return element;
   }
 
-  // A run, recorded or live: { sides: [{ side, ms: […], quiet, gauges: { name: […] } }] }.
-
-  /** The columns uPlot wants: one list of seconds, and per side a value or null for each of them. */
-  function columns(run, gauge) {
-    return uPlot.join(run.sides.map(side => {
-      const values = side.gauges[gauge] ?? [];
-      return [side.ms.map(ms => ms / 1000), side.ms.map((_, i) => values[i] ?? null)];
-    }));
-  }
-
-  /** What a plot shows, for those who do not see it. */
-  function inWords(run, gauge, title) {
-    const sides = run.sides.map(({ side, gauges }) => {
-      const values = (gauges[gauge] ?? []).filter(value => value != null);
-      if (!values.length) return `${side} has none`;
-      const [first, last, peak] = [values[0], values.at(-1), Math.max(...values)];
-      return `${side} from ${grouped(first)} to ${grouped(last)}${peak > Math.max(first, last) ? `, at most ${grouped(peak)}` : ''}`;
-    });
-    return `${title[0].toUpperCase()}${title.slice(1)}: ${sides.join('; ')}.`;
-  }
-
-  /** A plot of one gauge; made anew when the theme or the gauge changes, for uPlot keeps its colours. */
-  class Plot {
-    constructor(host) {
-      this.host = host;
-      new ResizeObserver(() => this.plot?.setSize({ width: host.clientWidth, height: PLOT_HEIGHT })).observe(host);
-    }
-
-    /** Draws a gauge of the run; the axes have room for the other run too, so that a live one grows into its place. */
-    show(run, gauge, expected) {
-      this.expected = { x: Math.max(1, ...expected.sides.map(side => (side.ms.at(-1) ?? 0) / 1000)),
-                        y: Math.max(4, ...expected.sides.flatMap(side => side.gauges[gauge] ?? [])) };
-      const names = run.sides.map(side => side.side).join();
-      if (this.plot && this.gauge === gauge && this.names === names && this.theme === document.documentElement.className) {
-        this.run = run;
-        return this.plot.setData(columns(run, gauge));
-      }
-      Object.assign(this, { run, gauge, names, theme: document.documentElement.className });
-      this.plot?.destroy();
-      this.plot = new uPlot(this.options(run), columns(run, gauge), this.host);
-    }
-
-    options(run) {
-      const text = css('--fg');
-      const font = `12px ${css('--wb-sans')}`;
-      const grid = { stroke: css('--wb-line'), width: 1 };
-      const axis = { stroke: text, font, grid, ticks: { show: false } };
-      const line = ({ side }) => ({
-        label: side, stroke: css(`--wb-${kind(side)}`), width: 2.75, dash: DASHES[kind(side)],
-        spanGaps: true, points: { show: false }, value: (_, value) => grouped(value),
-      });
-      return {
-        width: this.host.clientWidth, height: PLOT_HEIGHT, padding: [22, 96, 0, 0],
-        scales: {
-          x: { time: false, range: (_, low, high) => [0, Math.max(high ?? 0, this.expected.x)] },
-          y: { range: (_, low, high) => [0, 1.06 * Math.max(high ?? 0, this.expected.y)] },
-        },
-        axes: [
-          { ...axis, size: 32, values: (_, ticks) => ticks.map(s => `${+s.toFixed(2)} s`) },
-          { ...axis, size: 58, values: (_, ticks) => ticks.map(v => (Number.isInteger(v) ? grouped(v) : '')) },
-        ],
-        series: [{ label: 'time', value: (_, s) => (s == null ? '–' : `${s.toFixed(2)} s`) }, ...run.sides.map(line)],
-        cursor: { drag: { x: false, y: false } },
-        hooks: { drawClear: [plot => this.shadeLoad(plot)], draw: [plot => this.namePhases(plot), plot => this.labelEnds(plot)] },
-      };
-    }
-
-    /** Where the load ends, on the canvas. */
-    loadEnd(plot) {
-      const ends = this.run.sides.map(side => side.quiet ?? side.ms.at(-1) ?? 0);
-      return Math.min(plot.valToPos(Math.max(...ends) / 1000, 'x', true), plot.bbox.left + plot.bbox.width);
-    }
-
-    /** The time under load, behind everything. */
-    shadeLoad(plot) {
-      const { left, top, height } = plot.bbox;
-      const right = this.loadEnd(plot);
-      plot.ctx.save();
-      plot.ctx.globalAlpha = 0.055;
-      plot.ctx.fillStyle = css('--fg');
-      plot.ctx.fillRect(left, top, Math.max(0, right - left), height);
-      plot.ctx.restore();
-    }
-
-    /** "load" and "quiet" above their times, as in the drawing. */
-    namePhases(plot) {
-      const { ctx, bbox: { left, top, width } } = plot;
-      const end = this.loadEnd(plot);
-      ctx.save();
-      ctx.font = `italic ${12 * devicePixelRatio}px ${css('--wb-sans')}`;
-      Object.assign(ctx, { textBaseline: 'bottom', textAlign: 'center', fillStyle: css('--fg') });
-      for (const [name, from, to] of [['load', left, end], ['quiet', end, left + width]]) {
-        if (to - from > 36 * devicePixelRatio) ctx.fillText(name, (from + to) / 2, top - 4 * devicePixelRatio);
-      }
-      ctx.restore();
-    }
-
-    /** The side's name and last value at the end of its line: the legend alone says nothing without colour. */
-    labelEnds(plot) {
-      const ends = [];
-      for (let i = 1; i < plot.data.length; i++) {
-        const at = plot.data[i].findLastIndex(value => value != null);
-        if (at < 0) continue;
-        const [x, y] = [plot.valToPos(plot.data[0][at], 'x', true), plot.valToPos(plot.data[i][at], 'y', true)];
-        ends.push({ x, y, text: `${plot.series[i].label} ${grouped(plot.data[i][at])}`, colour: plot.series[i].stroke(plot, i) });
-      }
-      ends.sort((a, b) => b.y - a.y);
-      const { ctx } = plot;
-      ctx.save();
-      ctx.font = `700 ${13 * devicePixelRatio}px ${css('--wb-sans')}`;
-      Object.assign(ctx, { textBaseline: 'middle', textAlign: 'left' });
-      // Not on the axis, and not on each other.
-      let below = plot.bbox.top + plot.bbox.height + 6 * devicePixelRatio;
-      for (const end of ends) {
-        below = Math.min(end.y, below - 16 * devicePixelRatio);
-        // A rim, so that the grid does not run through the words.
-        Object.assign(ctx, { strokeStyle: css('--bg'), lineWidth: 4 * devicePixelRatio, fillStyle: end.colour });
-        ctx.strokeText(end.text, end.x + 7 * devicePixelRatio, below);
-        ctx.fillText(end.text, end.x + 7 * devicePixelRatio, below);
-      }
-      ctx.restore();
-    }
-  }
-
-  /** One chart of a chapter: the recorded run, and a live one in its place when there is a lab. */
+  /** One chart of a chapter: a drawing for each gauge, the recorded ones or those of a live run in their place. */
   class Chart {
     constructor(figure) {
       this.figure = figure;
       this.scenario = figure.dataset.scenario;
-      this.recorded = JSON.parse(figure.querySelector('script').textContent);
-      this.titles = { ...this.recorded.titles };
+      this.gauges = figure.querySelector('.wb-gauge');
       this.source = figure.querySelector('.wb-source');
-      this.recordedSource = this.source.textContent;
-      this.story = figure.querySelector('.wb-story');
-      this.recordedStory = this.story.textContent;
-      this.host = make('div', { className: 'wb-plot', role: 'img' });
-      this.select = make('select', { onchange: () => this.draw() });
-      this.bar = make('div', { className: 'wb-bar' }, make('label', {}, 'Gauge', this.select));
-      figure.querySelector('svg').after(this.bar, this.host);
-      figure.classList.add('wb-on');
-      this.plot = new Plot(this.host);
-      this.run = this.recorded;
-      this.fillSelect(this.recorded.gauge);
-      this.draw();
+      this.bar = figure.querySelector('.wb-bar');
+      this.recorded = { source: this.source.textContent, gauges: [...this.gauges.childNodes] };
+      this.live = false;
     }
 
-    /** Offers every gauge of the run; the headline first. */
-    fillSelect(chosen) {
-      const seen = new Set(this.run.sides.flatMap(side => Object.keys(side.gauges)));
-      const names = [this.recorded.gauge, ...[...seen].filter(name => name !== this.recorded.gauge)];
-      if (names.length === this.select.length) return;
-      const title = name => this.titles[name] ?? name.replaceAll('_', ' ');
-      this.select.replaceChildren(...names.map(name => new Option(title(name), name, false, name === chosen)));
+    radio(gauge) { return [...this.gauges.querySelectorAll('input')].find(input => input.value === gauge); }
+
+    get chosen() { return this.gauges.querySelector('input:checked')?.value; }
+
+    choose(gauge) {
+      const radio = this.radio(gauge) ?? this.gauges.querySelector('input');
+      if (radio) radio.checked = true;
     }
 
-    draw() {
-      const gauge = this.select.value;
-      const title = this.select.selectedOptions[0]?.textContent ?? gauge;
-      this.plot.show(this.run, gauge, this.recorded);
-      const asDrawn = this.run === this.recorded && gauge === this.recorded.gauge;
-      this.story.textContent = asDrawn ? this.recordedStory : inWords(this.run, gauge, title);
-      this.host.setAttribute('aria-label', this.story.textContent);
+    /** Shows a live drawing in the place of the gauge's last one. The elements of the recorded run are kept as they are. */
+    draw({ gauge, label, svg }) {
+      if (!this.live) this.begin();
+      const drawing = this.radio(gauge)?.closest('label').nextElementSibling ?? this.add(gauge, label);
+      drawing.innerHTML = svg;
+      drawing.append(make('p', { className: 'wb-story', textContent: drawing.firstElementChild.getAttribute('aria-label') }));
+    }
+
+    begin() {
+      this.live = true;
+      this.source.textContent = 'A live run on this machine.';
+      const chosen = this.chosen;
+      this.gauges.replaceChildren(...this.recorded.gauges.map(node => node.cloneNode(true)));
+      this.choose(chosen);
+    }
+
+    /** A gauge that the recorded run did not have. */
+    add(gauge, label) {
+      const name = this.gauges.querySelector('input').name;
+      const drawing = make('div', { className: 'wb-drawing' });
+      this.gauges.append(make('label', {}, make('input', { type: 'radio', name, value: gauge }), label), drawing);
+      return drawing;
+    }
+
+    showRecorded() {
+      const chosen = this.chosen;
+      this.live = false;
+      this.source.textContent = this.recorded.source;
+      this.gauges.replaceChildren(...this.recorded.gauges);
+      this.choose(chosen);
     }
   }
 
@@ -185,33 +71,32 @@
   class Live {
     constructor(chart, sides) {
       this.chart = chart;
-      this.sides = chart.recorded.sides.map(side => side.side).filter(side => sides.includes(side));
-      this.runButton = make('button', { type: 'button', className: 'wb-run', textContent: this.sides.length === 2 ? 'Run both' : 'Run all', onclick: () => this.start() });
+      this.sides = chart.figure.dataset.sides.split(' ').filter(side => sides.includes(side));
+      this.runButton = make('button', { type: 'button', className: 'wb-run', textContent: this.runText('Run'), onclick: () => this.start() });
       this.stopButton = make('button', { type: 'button', textContent: 'Stop', hidden: true, onclick: () => this.abort.abort() });
       this.backButton = make('button', { type: 'button', textContent: 'Show the recorded run', hidden: true, onclick: () => this.showRecorded() });
       this.progress = make('div', { className: 'wb-progress', hidden: true });
       this.status = make('p', { className: 'wb-status' });
       this.verdict = make('div', { className: 'wb-verdict', hidden: true });
-      chart.bar.append(this.runButton, this.stopButton, this.backButton);
-      chart.bar.after(this.progress);
-      chart.host.after(make('div', { role: 'status' }, this.status, this.verdict));
+      chart.bar.append(this.runButton, this.stopButton, this.backButton, this.progress);
+      chart.bar.after(make('div', { role: 'status' }, this.status, this.verdict));
       addEventListener('pagehide', () => this.abort?.abort());
     }
 
-    get running() { return !this.stopButton.hidden; }
+    runText(run) { return `${run} ${this.sides.length === 2 ? 'both' : 'all'}`; }
+
+    /** True while a reload would lose what the reader waits for or looks at: a run, its result, or why there is none. */
+    holds = false;
 
     async start() {
       this.begin();
       let text = 'The run ended without a verdict.';
       try {
         const response = await fetch(`/api/run/${this.chart.scenario}`, {
-          method: 'POST', headers: { 'x-lab': '1', 'content-type': 'application/json' },
+          method: 'POST', headers: { 'content-type': 'application/json' },
           body: JSON.stringify({ sides: this.sides }), signal: this.abort.signal,
         });
-        if (!response.ok) {
-          const answer = await response.json().catch(() => ({}));
-          throw new Error(answer.message ?? `the lab answered ${response.status}`);
-        }
+        if (!response.ok) return this.end(`Not started: ${await refusal(response)}.`);
         for await (const line of lines(response.body)) text = this.take(JSON.parse(line)) ?? text;
       } catch (error) {
         text = this.abort.signal.aborted ? 'Stopped.' : `The run failed: ${error.message}`;
@@ -221,94 +106,110 @@
 
     begin() {
       this.abort = new AbortController();
-      this.live = { sides: this.sides.map(side => ({ side, ms: [], quiet: null, gauges: {} })) };
-      this.samples = 0;
+      this.drawings = new Map();
+      this.started = false;
+      this.holds = true;
       this.runButton.hidden = this.backButton.hidden = this.verdict.hidden = true;
       this.stopButton.hidden = this.progress.hidden = false;
       this.progress.textContent = 'Asking the lab…';
-      this.status.textContent = 'Preparing the run.';
+      this.say('Preparing the run.');
       this.stopButton.focus();
     }
 
+    /** Once for those who listen; the numbers go on for those who look. */
+    say(text) { if (this.status.textContent !== text) this.status.textContent = text; }
+
     /** Takes one event; returns the last word when it is one. */
     take(event) {
-      if (event.event === 'build') this.showBuild(event);
-      if (event.event === 'sample') this.addSample(event);
-      if (event.event === 'verdict') return this.showVerdict(event);
-      if (event.event === 'error') throw new Error(event.message);
+      switch (event.event) {
+        case 'build': return this.showBuild(event);
+        case 'sample': return this.showSample(event);
+        case 'stalled': return this.showStalled(event);
+        case 'drawing': return this.keepDrawing(event);
+        case 'verdict': return this.showVerdict(event);
+        case 'error': throw new Error(event.message);
+      }
     }
 
     showBuild({ text, done, total }) {
       const known = total > 0;
       this.progress.replaceChildren(make('progress', { max: known ? total : 1, ariaLabel: 'Build', ...(known && { value: done }) }), known ? `${text} (${done} of ${total})` : text);
-      // Once for those who listen; the numbers go on for those who look.
-      if (this.status.textContent !== 'Building the programs.') this.status.textContent = 'Building the programs.';
+      this.say('Building the programs.');
     }
 
-    addSample({ side, sample, console_tasks }) {
-      const record = this.live.sides.find(known => known.side === side);
-      if (!record) return;
-      const at = record.ms.push(sample.elapsed_ms) - 1;
-      if (sample.phase === 'quiet') record.quiet ??= sample.elapsed_ms;
-      for (const [name, value] of Object.entries({ ...sample.gauges, console_tasks })) {
-        (record.gauges[name] ??= [])[at] = value;
-      }
-      this.progress.textContent = `${sample.phase === 'quiet' ? 'The load is gone; waiting for the counts to rest' : 'Under load'}: ${sample.units_done.toLocaleString('en-US')} done in ${(sample.elapsed_ms / 1000).toFixed(1)} s`;
-      if (this.samples++ === 0) this.firstSample();
-      // Readers who want no motion get the end state.
-      if (!stillPlease.matches) this.frame ??= requestAnimationFrame(() => this.paint());
+    showSample({ sample }) {
+      this.progress.textContent = `${sample.phase === 'quiet' ? 'The load is gone; waiting for the counts to rest' : 'Under load'}: ${grouped(sample.units_done)} done in ${(sample.elapsed_ms / 1000).toFixed(1)} s`;
+      this.say('Running.');
     }
 
-    firstSample() {
-      this.status.textContent = 'Running.';
-      this.chart.run = this.live;
-      this.chart.source.textContent = 'A live run on this machine.';
+    showStalled({ side, seconds }) {
+      this.say(`${side ? `${side}: no` : 'No'} unit of work has finished for ${seconds} s. Stop ends the run.`);
+    }
+
+    /** The next frame shows it. Readers who want no motion get the end state. */
+    keepDrawing(drawing) {
+      this.drawings.set(drawing.gauge, drawing);
+      this.started = true;
+      if (stillPlease.matches) this.chart.live || this.paint();
+      else this.frame ??= requestAnimationFrame(() => this.paint());
     }
 
     paint() {
       this.frame = undefined;
-      if (!this.samples || this.chart.run !== this.live) return;
-      this.chart.fillSelect(this.chart.select.value);
-      this.chart.draw();
+      for (const drawing of this.drawings.values()) this.chart.draw(drawing);
+      this.drawings.clear();
     }
 
-    showVerdict({ text, ok, sides }) {
-      const items = Object.entries(sides ?? {}).map(([side, found]) => make('li', {}, make('strong', { textContent: `${side}: ` }), this.sideText(found)));
+    showVerdict({ ok, sides }) {
+      const told = this.sides.filter(side => sides[side]);
       this.verdict.className = `wb-verdict ${ok ? 'wb-good' : 'wb-bad'}`;
-      this.verdict.replaceChildren(make('p', { textContent: `${ok ? '✓' : '✗'} ${text}` }), make('ul', {}, ...items));
+      this.verdict.replaceChildren(
+        make('p', { textContent: ok ? '✓ As stated: each side did what it says of itself.' : '✗ Not as stated, or not certain.' }),
+        make('ul', {}, ...told.map(side => make('li', {}, ...sideWords(side, sides[side])))));
       this.verdict.hidden = false;
       return 'Done.';
     }
 
-    sideText({ text, survivors, console_tasks, program_tasks, dropped_events }) {
-      const parts = [text];
-      if (survivors != null) parts.push(`${grouped(survivors)} left per ${this.chart.recorded.unit}`);
-      if (console_tasks != null) parts.push(`the console counts ${grouped(console_tasks)} tasks, the program ${grouped(program_tasks)}`);
-      if (dropped_events > 0) parts.push(`the console lost ${grouped(dropped_events)} events`);
-      return parts.filter(Boolean).join('; ').replace(/\.?;/g, ';');
-    }
-
     end(text) {
+      cancelAnimationFrame(this.frame);
       this.paint();
       const focused = document.activeElement === this.stopButton;
       this.stopButton.hidden = this.progress.hidden = true;
       this.runButton.hidden = false;
-      this.runButton.textContent = 'Run again';
-      this.backButton.hidden = this.chart.run === this.chart.recorded;
-      this.status.textContent = text;
+      // What was refused or stopped before it began was no run.
+      if (this.started) this.runButton.textContent = 'Run again';
+      else this.holds = !this.abort.signal.aborted;
+      this.backButton.hidden = !this.chart.live;
+      this.say(text);
       if (focused) this.runButton.focus();
-      document.dispatchEvent(new Event('wb-idle'));
     }
 
     showRecorded() {
-      this.chart.run = this.chart.recorded;
-      this.chart.source.textContent = this.chart.recordedSource;
-      this.chart.fillSelect(this.chart.select.value);
-      this.chart.draw();
+      this.chart.showRecorded();
+      this.holds = false;
       this.verdict.hidden = this.backButton.hidden = true;
-      this.status.textContent = 'The recorded run.';
+      this.say('The recorded run.');
       this.runButton.focus();
     }
+  }
+
+  /** One side's verdict, as the terminal tells it: what it did, where the tasks left were spawned, what they wait for, who says so. */
+  function sideWords(side, found) {
+    const { text, program_tasks: left, console_tasks, dropped_events, spawned_at, spawned_there, waits_on, waiting_there, said } = found;
+    const words = [make('strong', { textContent: side }), ` ${text}.`];
+    if (spawned_at && left > 0) {
+      words.push(make('br'), `${grouped(spawned_there)} of the ${grouped(left)} tasks left were spawned at `, make('code', { textContent: spawned_at }));
+      words.push(waiting_there === undefined || waiting_there === spawned_there ? '; they wait on: ' : `; ${grouped(waiting_there)} of these wait on: `);
+      words.push(`${waits_on ?? 'nothing the console can see (it sees locks, bounded sends, oneshots, intervals)'}.`);
+    }
+    words.push(make('br'), `Witnesses: program ${grouped(left)} tasks, console ${grouped(console_tasks)} tasks, ${grouped(dropped_events)} events lost.`);
+    if (said?.length) words.push(make('br'), 'It said on its error output:', make('pre', { tabIndex: 0 }, make('code', { textContent: said.join('\n') })));
+    return words;
+  }
+
+  async function refusal(response) {
+    const answer = await response.json().catch(() => ({}));
+    return answer.message ?? `the lab answered ${response.status}`;
   }
 
   /** The lines of a response while it arrives. */
@@ -325,32 +226,77 @@
     if (rest.trim()) yield rest;
   }
 
-  /** The page reloads when the lab has rebuilt the book, at the same place, and not in the middle of a run. */
-  function reloadOnChange(lives) {
-    const KEY = 'wb-scroll';
-    const place = JSON.parse(sessionStorage.getItem(KEY) ?? 'null');
-    sessionStorage.removeItem(KEY);
-    if (place?.page === location.pathname) scrollTo(0, place.y);
-    const reload = () => {
-      if (lives.some(live => live.running)) return document.addEventListener('wb-idle', reload, { once: true });
-      sessionStorage.setItem(KEY, JSON.stringify({ page: location.pathname, y: scrollY }));
+  /** The reader's place in a page, over a reload: how far down, which answers are open, what is chosen. */
+  const place = {
+    key: `wb-place ${location.pathname}`,
+    all: what => [...document.querySelectorAll(`main ${what}`)],
+    groups() { return Map.groupBy(this.all('input[type=radio]'), radio => radio.name); },
+    keep() {
+      const open = this.all('details').map(details => details.open);
+      const chosen = [...this.groups().values()].map(group => group.find(radio => radio.checked)?.value);
+      sessionStorage.setItem(this.key, JSON.stringify({ y: scrollY, open, chosen }));
+    },
+    restore() {
+      const kept = JSON.parse(sessionStorage.getItem(this.key) ?? 'null');
+      sessionStorage.removeItem(this.key);
+      if (!kept) return;
+      this.all('details').forEach((details, i) => { details.open = kept.open[i] ?? details.open; });
+      [...this.groups().values()].forEach((group, i) => {
+        const radio = group.find(radio => radio.value === kept.chosen[i]);
+        if (radio) radio.checked = true;
+      });
+      scrollTo(0, kept.y);
+    },
+  };
+
+  /** The page reloads when the lab has rebuilt the book, at the same place. One that holds a live run or its result does not: it says so. */
+  class Reloads {
+    constructor(holds) {
+      this.holds = holds;
+      this.note = make('div', { className: 'wb-rebuilt', role: 'status' });
+      document.body.append(this.note);
+      // What was built before this page came is what it shows.
+      this.ask();
+      document.addEventListener('visibilitychange', () => document.hidden || this.ask());
+    }
+
+    async ask() {
+      clearTimeout(this.timer);
+      const response = await fetch('/api/build', { cache: 'no-store' }).catch(() => null);
+      const build = response?.ok ? (await response.json().catch(() => ({}))).build : undefined;
+      this.shown ??= build;
+      if (build !== undefined && build !== this.shown) this.rebuilt();
+      clearTimeout(this.timer);
+      if (!document.hidden || this.shown === undefined) this.timer = setTimeout(() => this.ask(), ASK_EVERY_MS);
+    }
+
+    rebuilt() {
+      if (!this.holds()) return this.reload();
+      if (this.note.hasChildNodes()) return;
+      const button = make('button', { type: 'button', textContent: 'Reload to see it', onclick: () => this.reload() });
+      this.note.append('The book was rebuilt. ', button);
+    }
+
+    reload() {
+      place.keep();
       location.reload();
-    };
-    new EventSource('/api/reload').addEventListener('reload', reload);
+    }
   }
 
   async function askForLab(charts) {
     const response = await fetch('/api/lab').catch(() => null);
     const lab = response?.ok ? await response.json().catch(() => null) : null;
-    if (!lab?.scenarios) return;
-    const served = charts.filter(chart => chart.scenario in lab.scenarios);
-    reloadOnChange(served.map(chart => new Live(chart, lab.scenarios[chart.scenario])));
+    if (!lab?.scenarios) return [];
+    return charts.filter(chart => chart.scenario in lab.scenarios).map(chart => new Live(chart, lab.scenarios[chart.scenario]));
   }
 
-  const charts = window.uPlot ? [...document.querySelectorAll('.wb-chart')].map(figure => new Chart(figure)) : [];
-  new MutationObserver(() => charts.forEach(chart => chart.draw())).observe(document.documentElement, { attributeFilter: ['class'] });
   // The lab marks the pages it serves. The same page on any other host makes no request of its own.
-  if (document.querySelector('.wb-served')) askForLab(charts);
+  if (document.querySelector('.wb-served')) {
+    let lives = [];
+    place.restore();
+    new Reloads(() => lives.some(live => live.holds));
+    askForLab([...document.querySelectorAll('.wb-chart')].map(figure => new Chart(figure))).then(all => { lives = all; });
+  }
 })();
 
 // Mends of mdBook 0.5.4.

@@ -4,17 +4,23 @@
 //! unknown. Here each of these fails, and so does a directive whose recording is missing.
 
 mod card;
+mod claims;
 mod diff;
 mod directive;
 mod figure;
 mod html;
 mod include;
+mod issues;
+pub mod links;
+mod map;
 mod source;
 mod syntax;
 mod tables;
 mod value;
 
 use std::{
+    collections::BTreeSet,
+    fs,
     io::{Read, Write},
     path::{Path, PathBuf},
     process::ExitCode,
@@ -35,25 +41,40 @@ pub use self::source::For;
 use self::source::Source;
 use crate::catalogue::{self, Catalogue, Listed};
 
-/// Tells the page's script that the lab serves it.
-const SERVED: &str = "\n\n<div class=\"wb-served\" hidden></div>\n";
+/// Tells the page's script that the lab serves it, and the style that there will be buttons: it stands before the charts.
+const SERVED: &str = "<div class=\"wb-served\" hidden></div>\n\n";
 
 /// Builds the book whose `book.toml` is in `root`, into `dest` or where `book.toml` says, and returns the folder with
 /// `index.html`.
 ///
 /// # Errors
 ///
-/// When mdBook fails or logs a warning, or a directive or an include cannot be filled in.
+/// When mdBook fails or logs a warning, a directive or an include cannot be filled in, an exhibit is missing or stale, or a link
+/// leads nowhere.
 pub fn build(root: &Path, dest: Option<&Path>, whom: For) -> anyhow::Result<PathBuf> {
     let problems = Problems::default();
     let subscriber = tracing_subscriber::registry().with(problems.clone());
-    let built = tracing::subscriber::with_default(subscriber, || render(root, dest, whom))?;
+    let (built, chapters) = tracing::subscriber::with_default(subscriber, || render(root, dest, whom))?;
     let problems = problems.0.lock().expect("no thread panics while it holds this lock");
     ensure!(problems.is_empty(), "the book has {} problem(s):\n{}", problems.len(), problems.join("\n"));
+    check_links(&built, &chapters, whom)?;
     Ok(built)
 }
 
-fn render(root: &Path, dest: Option<&Path>, whom: For) -> anyhow::Result<PathBuf> {
+/// A dead link is one that readers would find; whoever writes is told.
+fn check_links(built: &Path, chapters: &Path, whom: For) -> anyhow::Result<()> {
+    let said = links::problems(built)?.into_iter().map(|problem| problem.said(chapters));
+    // A picture that leads to itself is loaded and linked.
+    let dead: Vec<_> = said.collect::<BTreeSet<_>>().into_iter().collect();
+    match whom {
+        For::Readers => ensure!(dead.is_empty(), "the book has {} dead link(s):\n{}", dead.len(), dead.join("\n")),
+        For::Lab => dead.iter().for_each(|problem| eprintln!("warning: {problem}")),
+    }
+    Ok(())
+}
+
+/// The folder with the pages, and that with the chapters.
+fn render(root: &Path, dest: Option<&Path>, whom: For) -> anyhow::Result<(PathBuf, PathBuf)> {
     let mut book = MDBook::load(root).context("cannot load the book")?;
     if let Some(dest) = dest {
         book.config.build.build_dir = std::path::absolute(dest)?;
@@ -64,7 +85,7 @@ fn render(root: &Path, dest: Option<&Path>, whom: For) -> anyhow::Result<PathBuf
     // The same name as in `book.toml`: takes the place of the external command.
     book.with_preprocessor(Lab { whom });
     book.build().map_err(|error| error.context("cannot build the book"))?;
-    Ok(book.build_dir_for("html"))
+    Ok((book.build_dir_for("html"), src))
 }
 
 /// mdBook's protocol for external preprocessors: `lab preprocess` and `lab preprocess supports RENDERER`, without the
@@ -114,16 +135,20 @@ impl Preprocessor for Lab {
 
     fn run(&self, ctx: &PreprocessorContext, mut book: Book) -> anyhow::Result<Book> {
         let catalogue = Catalogue::read_in_order(&ctx.root, &listed(&book))?;
-        let source = Source::new(&ctx.root, &ctx.config.book.src, self.whom, catalogue);
+        let source = Source::new(&ctx.root, &ctx.config.book.src, catalogue, map::parts(&book));
         let mut problems = Vec::new();
         book.for_each_mut(|item| {
             if let BookItem::Chapter(chapter) = item {
                 problems.extend(fill_in(&source, chapter));
                 if self.whom == For::Lab {
-                    chapter.content += SERVED;
+                    chapter.content.insert_str(0, SERVED);
                 }
             }
         });
+        match self.whom {
+            For::Readers => problems.extend(source.told()),
+            For::Lab => source.told().iter().for_each(|problem| eprintln!("warning: {problem}")),
+        }
         // All at once: a writer mends several at a time.
         ensure!(problems.is_empty(), "{}", problems.join("\n"));
         Ok(book)
@@ -142,12 +167,18 @@ fn listed(book: &Book) -> Vec<Listed> {
 /// Fills in one chapter and returns what is wrong with it.
 fn fill_in(source: &Source, chapter: &mut Chapter) -> Vec<String> {
     let Some(path) = chapter.source_path.clone() else { return Vec::new() };
+    let file = path.display().to_string();
     // mdBook has expanded the includes by now, and what it could not expand is gone: look at the file.
-    let mut problems = include::problems(&source.book_src, &path);
+    let text = match fs::read_to_string(source.book_src.join(&path)) {
+        Ok(text) => text,
+        Err(error) => return vec![format!("chapter `{}` ({file}): cannot read it: {error}", chapter.name)],
+    };
+    let mut problems = include::problems(source, &path, &text);
+    problems.extend(syntax::broken(&text));
     let (content, unfilled) = directive::fill_in(source, &path, &chapter.content);
-    chapter.content = content;
+    chapter.content = issues::link(&content);
     problems.extend(unfilled);
-    problems.into_iter().map(|problem| format!("chapter `{}` ({}): {problem}", chapter.name, path.display())).collect()
+    problems.into_iter().map(|problem| problem.said(&chapter.name, &file, &text)).collect()
 }
 
 /// Everything that was logged as a warning or an error: mdBook exits with success after these.

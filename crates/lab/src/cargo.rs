@@ -2,8 +2,9 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::OsStr,
     path::{Path, PathBuf},
-    process::Stdio,
+    process::{Output, Stdio},
 };
 
 use anyhow::{Context, bail};
@@ -84,6 +85,24 @@ pub fn check_rustflags(rustflags: Option<&str>) -> anyhow::Result<()> {
         ),
         _ => Ok(()),
     }
+}
+
+/// Runs cargo to a good end, with a variable where one is given, and returns what was said.
+///
+/// # Errors
+/// When the command fails, with its last words.
+pub async fn output(root: &Path, args: &[&str], variable: Option<(&str, &OsStr)>) -> anyhow::Result<Output> {
+    check_rustflags(std::env::var("RUSTFLAGS").ok().as_deref())?;
+    let mut command = cargo(root);
+    command.args(args).env("CARGO_TERM_COLOR", "never").envs(variable);
+    let output = Group::output(command).await.context("cannot start cargo: is Rust installed (rustup.rs)?")?;
+    if !output.status.success() {
+        let words = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat();
+        let lines: Vec<_> = words.lines().collect();
+        let last = lines[lines.len().saturating_sub(ERROR_LINES_MAX)..].join("\n");
+        bail!("`cargo {}` failed:\n{last}", args.join(" "));
+    }
+    Ok(output)
 }
 
 fn cargo(root: &Path) -> Command {

@@ -4,6 +4,7 @@
 //! A scenario that cannot be read does not hide the others: it stands among [`Catalogue::broken`], with its file and the reason.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
 };
@@ -42,6 +43,8 @@ pub struct Scenario {
     pub statement: Statement,
     /// What it says for the card and the index of symptoms.
     pub card: Option<Card>,
+    /// Tables that a page shows, and the cargo command that makes each: `[package.metadata.shown]`.
+    pub shown: BTreeMap<String, String>,
     /// `leak`, `fix`, the wrong turns, then the others by name.
     pub sides: Vec<Side>,
 }
@@ -84,6 +87,8 @@ struct Package {
 struct Metadata {
     lab: Statement,
     card: Option<Card>,
+    #[serde(default)]
+    shown: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
@@ -256,6 +261,7 @@ fn scenario(name: &str, dir: &Path) -> anyhow::Result<Scenario> {
         dir: dir.to_owned(),
         statement: metadata.lab,
         card: metadata.card,
+        shown: metadata.shown,
         sides,
     })
 }

@@ -2,11 +2,17 @@
 
 mod output;
 
-use std::{fmt, path::Path, process::ExitStatus, process::Stdio, time::Duration};
+use std::{
+    fmt,
+    path::Path,
+    process::{ExitStatus, Output, Stdio},
+    time::Duration,
+};
 
 use anyhow::{Context, bail};
 use stage::wire::Line;
 use tokio::{
+    io::{AsyncRead, AsyncReadExt},
     process::{Child, ChildStderr, ChildStdin, ChildStdout, Command},
     time::{Instant, timeout, timeout_at},
 };
@@ -74,6 +80,21 @@ impl Group {
         self.ended().await?;
         self.signal(Signal::Kill);
         self.0.wait().await
+    }
+
+    /// Runs `command` to its end, and returns what it said on outputs that are piped.
+    pub async fn output(command: Command) -> std::io::Result<Output> {
+        async fn all(source: Option<impl AsyncRead + Unpin>) -> std::io::Result<Vec<u8>> {
+            let mut bytes = Vec::new();
+            if let Some(mut source) = source {
+                source.read_to_end(&mut bytes).await?;
+            }
+            Ok(bytes)
+        }
+        let mut group = Self::spawn(command)?;
+        let (stdout, stderr) = (group.take_stdout(), group.take_stderr());
+        let (stdout, stderr) = tokio::try_join!(all(stdout), all(stderr))?;
+        Ok(Output { status: group.wait().await?, stdout, stderr })
     }
 
     /// Asks the group to end, and kills what is left when its leader has ended or after a grace period.

@@ -14,11 +14,12 @@ use clap::Args;
 
 use crate::{
     book,
-    catalogue::{Catalogue, Scenario},
+    catalogue::Catalogue,
     doctor::{self, Finding},
-    measure,
+    exhibit::Kind,
     pair::Event,
-    recording, root, screen,
+    renew::{Progress, Subject},
+    root, screen,
     serve::Server,
 };
 pub use pair::Pair;
@@ -51,11 +52,11 @@ pub struct List {}
 /// What to record.
 #[derive(Args)]
 pub struct Record {
-    /// Scenarios; all of them when none is named
+    /// Scenarios, `claims`, `leak-test`; all of them when none is named
     names: Vec<String>,
-    /// Leave the pictures of tokio-console as they are
-    #[arg(long)]
-    no_screens: bool,
+    /// Leave everything else as it is
+    #[arg(long, value_delimiter = ',', value_name = "KINDS")]
+    only: Vec<Kind>,
 }
 
 /// Nothing to ask.
@@ -125,55 +126,56 @@ impl List {
 }
 
 impl Record {
-    /// Records one scenario after the other; stops at the first run that is not as its side states.
+    /// Makes whatever the pages show of one name after the other; exit code 1 when something could not be made.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let root = root::find()?;
         block_on(async {
             let catalogue = Catalogue::read(&root)?;
-            let named = self.names.iter().map(|name| catalogue.find(name)).collect::<anyhow::Result<Vec<_>>>();
-            let named = named.context("nothing was recorded")?;
-            let asked = if named.is_empty() { catalogue.whole()?.iter().collect() } else { named };
-            for scenario in asked {
-                tokio::select! {
-                    biased;
-                    code = interrupted() => return Ok(code),
-                    result = record(&root, scenario, !self.no_screens) => result?,
+            let subjects = self.subjects(&catalogue)?;
+            tokio::select! {
+                biased;
+                code = interrupted() => Ok(code),
+                failed = record(&root, &subjects, &self.only) => {
+                    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
                 }
             }
-            Ok(ExitCode::SUCCESS)
         })
+    }
+
+    fn subjects<'a>(&self, catalogue: &'a Catalogue) -> anyhow::Result<Vec<Subject<'a>>> {
+        let others = [Subject::LeakTest, Subject::Claims];
+        let named = |name: &String| match others.into_iter().find(|other| other.name() == name) {
+            Some(other) => Ok(other),
+            None => catalogue.find(name).map(Subject::Scenario),
+        };
+        if self.names.is_empty() {
+            return Ok(catalogue.whole()?.iter().map(Subject::Scenario).chain(others).collect());
+        }
+        self.names.iter().map(named).collect::<anyhow::Result<_>>().context("nothing was recorded")
     }
 }
 
-async fn record(root: &Path, scenario: &Scenario, screens: bool) -> anyhow::Result<()> {
-    say!("{}: {}", scenario.name, scenario.side_names().join(", "));
-    let on = |event: Event| match event {
-        Event::Build { text, done, total } => progress(&format!("building {done} of {total}: {text}")),
-        Event::Sample { side, sample, .. } => progress(&format!("{side}: {} units done", sample.units_done)),
-        Event::Stalled { side, seconds } => progress(&format!("{side}: no unit has ended for {seconds} s")),
-        Event::Started { .. } | Event::Verdict { .. } | Event::Error { .. } => {}
+/// Goes on after a failure: whoever records everything is not there to start it again. Returns how many failed.
+async fn record(root: &Path, subjects: &[Subject<'_>], only: &[Kind]) -> usize {
+    let tell = |news: Progress| match news {
+        Progress::Step(step) => progress(&step),
+        Progress::Line(line) => {
+            progress("");
+            say!("{line}");
+        }
     };
-    let made = measure::make(root, scenario, &on).await;
-    progress("");
-    let made = made?;
-    measure::save(root, &made)?;
-    say!("    wrote {}", recording::path(root, &scenario.name).display());
-    if screens {
-        let status = tokio::process::Command::new(root.join("scripts/pair"))
-            .args([&scenario.name, "--capture", "book/src/screens"])
-            .current_dir(root)
-            .stdin(std::process::Stdio::null())
-            .kill_on_drop(true)
-            .status()
-            .await
-            .context("cannot run scripts/pair")?;
-        ensure!(
-            status.success(),
-            "scripts/pair {} --capture failed; `--no-screens` leaves the pictures out",
-            scenario.name
-        );
+    let mut failed = 0;
+    for subject in subjects {
+        if let Err(error) = subject.renew(root, only, &tell).await {
+            progress("");
+            eprintln!("error: {}: {error:#}", subject.name());
+            failed += 1;
+        }
     }
-    Ok(())
+    if failed > 0 {
+        eprintln!("error: {failed} of {} could not be recorded", subjects.len());
+    }
+    failed
 }
 
 /// One line that is written over again; nothing where nobody watches.

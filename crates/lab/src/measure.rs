@@ -1,14 +1,14 @@
-//! Makes recordings: runs every side of a scenario, and writes what was seen to where the book reads it.
+//! Makes a recording: runs every side of a scenario, and keeps what was seen.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, path::Path};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 
 use crate::{
     catalogue::Scenario,
-    chart,
+    exhibit::{Exhibits, Kind},
+    made_by::MadeBy,
     pair::{self, Event},
-    recording::{locked_versions, path, source_hash},
     series::{Recording, Run},
     verdict,
 };
@@ -21,6 +21,7 @@ const AT_ONCE: usize = 2;
 /// # Errors
 /// When a run fails, or does not do what its side states: such a run must not become the book's evidence.
 pub async fn make(root: &Path, scenario: &Scenario, on: &(dyn Fn(Event) + Sync)) -> anyhow::Result<Recording> {
+    let made_by = Exhibits::of(scenario).ingredients(Kind::Runs).now(root)?.made_by()?;
     let mut sides = BTreeMap::<String, Run>::new();
     for some in scenario.side_names().chunks(AT_ONCE) {
         sides.extend(pair::run(root, scenario, some, &[], on).await?);
@@ -31,46 +32,17 @@ pub async fn make(root: &Path, scenario: &Scenario, on: &(dyn Fn(Event) + Sync))
             bail!("not recorded: {} {}", scenario.bin(side), verdict.text());
         }
     }
-    let mut versions = locked_versions(root)?;
-    let rustc = tool(&["rustc", "--version"])?;
-    versions.insert("rustc".into(), rustc.split_whitespace().nth(1).unwrap_or("unknown").to_owned());
+    let MadeBy { hash, versions, recorded, machine } = made_by;
     Ok(Recording {
         scenario: scenario.name.clone(),
-        recorded: tool(&["date", "+%Y-%m-%d"])?,
-        source_hash: source_hash(&scenario.dir)?,
+        recorded,
+        source_hash: hash,
         versions,
-        machine: format!(
-            "{} {}, {} cores",
-            std::env::consts::OS,
-            std::env::consts::ARCH,
-            std::thread::available_parallelism().map_or(1, usize::from)
-        ),
+        machine,
         unit: scenario.statement.unit.clone(),
         units_name: scenario.statement.units_name(),
         rate: scenario.statement.rate,
         gauge: scenario.statement.gauge.clone(),
         sides,
     })
-}
-
-/// Writes a record, and its chart as a picture beside it; a reader never sees half of either.
-///
-/// # Errors
-/// When the folder cannot be written.
-pub fn save(root: &Path, recording: &Recording) -> anyhow::Result<()> {
-    let path = path(root, &recording.scenario);
-    write_whole(&path.with_extension("svg"), &chart::divergence(recording)?)?;
-    write_whole(&path, &(serde_json::to_string(recording)? + "\n"))
-}
-
-fn write_whole(path: &Path, text: &str) -> anyhow::Result<()> {
-    let unfinished = path.with_extension("part");
-    let written = fs::write(&unfinished, text).and_then(|()| fs::rename(&unfinished, path));
-    written.with_context(|| format!("cannot write {}", path.display()))
-}
-
-fn tool(command: &[&str]) -> anyhow::Result<String> {
-    let output = std::process::Command::new(command[0]).args(&command[1..]).output();
-    let output = output.with_context(|| format!("cannot run {}", command[0]))?;
-    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }

@@ -7,132 +7,184 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, ensure};
-use serde::Deserialize;
-use sha2::{Digest, Sha256};
+use anyhow::{Context, bail, ensure};
+use serde_json::Value;
 
-use crate::series::Recording;
+use crate::{
+    catalogue::Scenario,
+    exhibit::{Exhibits, Kind},
+    made_by::{MadeBy, check_day},
+    series::{ConsoleView, Recording, Report, Run, Series},
+};
 
-/// The crates whose versions the numbers depend on.
-const CRATES: [&str; 2] = ["tokio", "console-subscriber"];
-#[derive(Deserialize)]
-struct Lock {
-    package: Vec<Locked>,
-}
+/// No number of a run is greater: the page's script could not tell such a one from its neighbour, and nobody measured it.
+const NUMBER_MAX: u64 = 1 << 40;
+/// What is left per unit was divided once, so it may differ from its quotient by a rounding.
+const ROUNDING: f64 = 1e-6;
 
-#[derive(Deserialize)]
-struct Locked {
-    name: String,
-    version: String,
+/// Where the record of `name` is, from the root.
+pub fn file(name: &str) -> String {
+    format!("book/recordings/{name}.json")
 }
 
 /// Where the record of `name` is.
 pub fn path(root: &Path, name: &str) -> PathBuf {
-    root.join("book/recordings").join(format!("{name}.json"))
+    root.join(file(name))
 }
 
-/// Reads the record of `name`.
+/// The command that makes it.
+pub fn renew(name: &str) -> String {
+    format!("run `cargo lab record {name}`")
+}
+
+/// Reads the record of `name`, and checks that its numbers can be those of a run.
 ///
 /// # Errors
-/// When it is missing or half written; with the command that makes it.
+/// When it is missing, half written, or says what no run can have said: one line, with the file and the command that makes it.
 pub fn load(root: &Path, name: &str) -> anyhow::Result<Recording> {
-    let path = path(root, name);
-    let text =
-        fs::read_to_string(&path).with_context(|| format!("{name} has no recording: run `cargo lab record {name}`"))?;
-    serde_json::from_str(&text)
-        .with_context(|| format!("the recording of {name} cannot be read: run `cargo lab record {name}`"))
+    let text = match fs::read(path(root, name)) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            bail!("{} is missing: {}", file(name), renew(name))
+        }
+        Err(error) => bail!("{} cannot be read: {error}: {}", file(name), renew(name)),
+    };
+    parse(&text, name).map_err(|error| {
+        // What the parser quotes may have line ends; a problem is one line.
+        let why: String = format!("{error:#}").chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        anyhow::anyhow!("{} is damaged: {why}: {}", file(name), renew(name))
+    })
 }
 
-/// Checks that the record of the scenario `name` is current, and has exactly these sides.
+/// Checks that the record of a scenario is current, and has exactly its sides.
 ///
 /// # Errors
 /// Says what changed and which command renews the record.
-pub fn check_fresh(root: &Path, name: &str, sides: &[String]) -> anyhow::Result<()> {
-    let recording = load(root, name)?;
-    let renew = format!("run `cargo lab record {name}`");
-    let recorded: Vec<_> = recording.sides.keys().cloned().collect();
-    let mut sides = sides.to_vec();
+pub fn check_fresh(root: &Path, scenario: &Scenario) -> anyhow::Result<()> {
+    check_current(root, scenario, &load(root, &scenario.name)?)
+}
+
+/// Checks that a record was made with the sides, sources and versions of today.
+///
+/// # Errors
+/// Says what changed and which command renews the record.
+pub fn check_current(root: &Path, scenario: &Scenario, recording: &Recording) -> anyhow::Result<()> {
+    let name = &scenario.name;
+    let mut sides = scenario.side_names();
     sides.sort();
-    ensure!(recorded == sides, "the recording of {name} has other sides than the scenario: {renew}");
-    check_current(root, &recording)
+    let recorded: Vec<_> = recording.sides.keys().cloned().collect();
+    ensure!(recorded == sides, "{} has other sides than the scenario: {}", file(name), renew(name));
+    let now = Exhibits::of(scenario).ingredients(Kind::Runs).now(root)?;
+    made_by(recording).check(&now).map_err(|why| anyhow::anyhow!("{} {why}: {}", file(name), renew(name)))
 }
 
-/// Checks that a record was made with the sources and versions of today.
-///
-/// # Errors
-/// Says what changed and which command renews the record.
-pub fn check_current(root: &Path, recording: &Recording) -> anyhow::Result<()> {
-    let name = &recording.scenario;
-    let renew = format!("run `cargo lab record {name}`");
-    let hash = source_hash(&root.join("scenarios").join(name))?;
-    ensure!(recording.source_hash == hash, "the recording of {name} is older than its sources: {renew}");
-    for (krate, locked) in locked_versions(root)? {
-        let with = recording.versions.get(&krate).map_or("none", String::as_str);
-        ensure!(with == locked, "the recording of {name} was made with {krate} {with}, locked is {locked}: {renew}");
+/// What made a record.
+pub fn made_by(recording: &Recording) -> MadeBy {
+    let Recording { source_hash, versions, recorded, machine, .. } = recording.clone();
+    MadeBy { hash: source_hash, versions, recorded, machine }
+}
+
+fn parse(text: &[u8], name: &str) -> anyhow::Result<Recording> {
+    let text = std::str::from_utf8(text).context("it is no text")?;
+    let recording: Recording = serde_json::from_str(text)?;
+    // What the record says and nobody reads is a misspelling, or from another version of the lab.
+    if let Some(unknown) = unknown(&serde_json::from_str(text)?, &serde_json::to_value(&recording)?) {
+        bail!("unknown field `{}`", unknown.escape_debug());
+    }
+    ensure!(recording.scenario == name, "it is of `{}`", recording.scenario.escape_debug());
+    examine(&recording)?;
+    Ok(recording)
+}
+
+/// The first field that stands in `said` and not in `known`.
+fn unknown(said: &Value, known: &Value) -> Option<String> {
+    match (said, known) {
+        (Value::Object(said), Value::Object(known)) => said.iter().find_map(|(key, value)| match known.get(key) {
+            Some(known) => unknown(value, known).map(|inside| format!("{key}.{inside}")),
+            None => Some(key.clone()),
+        }),
+        (Value::Array(said), Value::Array(known)) => {
+            said.iter().zip(known).find_map(|(value, known)| unknown(value, known))
+        }
+        _ => None,
+    }
+}
+
+/// Holds the numbers of a record against each other.
+fn examine(recording: &Recording) -> anyhow::Result<()> {
+    check_day(&recording.recorded)?;
+    ensure!(recording.rate.is_finite() && recording.rate > 0.0, "a rate of {} offers nothing", recording.rate);
+    for words in [&recording.unit, &recording.units_name, &recording.gauge, &recording.machine] {
+        ensure!(!words.trim().is_empty() && !words.contains(char::is_control), "a name in it is empty or no text");
+    }
+    ensure!(!recording.sides.is_empty(), "it has no side");
+    for (side, run) in &recording.sides {
+        examine_run(run, &recording.gauge).with_context(|| format!("side `{}`", side.escape_debug()))?;
     }
     Ok(())
 }
 
-/// A hash over the names and contents of a scenario's sources and manifest, in the order of their names.
-pub fn source_hash(dir: &Path) -> anyhow::Result<String> {
-    let mut files: Vec<_> = fs::read_dir(dir)
-        .with_context(|| format!("cannot read {}", dir.display()))?
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "rs" || extension == "toml"))
-        .collect();
-    files.sort();
-    let mut hash = Sha256::new();
-    for file in files {
-        hash.update(file.file_name().unwrap_or_default().as_encoded_bytes());
-        hash.update([0]);
-        hash.update(fs::read(&file)?);
-        hash.update([0]);
-    }
-    Ok(hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+fn examine_run(run: &Run, headline: &str) -> anyhow::Result<()> {
+    examine_series(&run.series)?;
+    examine_report(&run.report)?;
+    examine_console(&run.console)?;
+    let (seen, done) = (run.series.units_done.last(), run.report.units_done);
+    ensure!(seen.is_some_and(|seen| *seen <= done), "its samples have done more units than its report");
+    let there = run.series.gauges.contains_key(headline) && run.report.after.contains_key(headline);
+    ensure!(there, "the gauge `{}` is not in it", headline.escape_debug());
+    Ok(())
 }
 
-/// The locked versions of the crates that the numbers depend on.
-///
-/// # Errors
-/// When `Cargo.lock` cannot be read.
-pub fn locked_versions(root: &Path) -> anyhow::Result<BTreeMap<String, String>> {
-    let text = fs::read_to_string(root.join("Cargo.lock")).context("there is no Cargo.lock: run `cargo lab` once")?;
-    let lock: Lock = toml::from_str(&text).context("Cargo.lock cannot be read")?;
-    let known = lock.package.into_iter().filter(|package| CRATES.contains(&package.name.as_str()));
-    Ok(known.map(|package| (package.name, package.version)).collect())
+/// Columns of one length, and a time that runs forwards.
+fn examine_series(series: &Series) -> anyhow::Result<()> {
+    let columns = series.gauges.iter().map(|(name, column)| (name.as_str(), column));
+    let own = [("units_done", &series.units_done), ("console_tasks", &series.console_tasks)];
+    let same = |len: usize| len == series.len();
+    ensure!(!series.is_empty(), "it has no sample");
+    ensure!(same(series.phase.len()), "the column `phase` has {} values, not {}", series.phase.len(), series.len());
+    for (name, column) in columns.chain(own) {
+        let name = name.escape_debug();
+        ensure!(same(column.len()), "the column `{name}` has {} values, not {}", column.len(), series.len());
+        examine_numbers(column).with_context(|| format!("the column `{name}`"))?;
+    }
+    examine_numbers(&series.elapsed_ms).context("the column `elapsed_ms`")?;
+    ensure!(series.elapsed_ms.is_sorted(), "its time runs backwards");
+    ensure!(series.units_done.is_sorted(), "it undoes units of work");
+    Ok(())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_hash_tells_contents_and_names_apart() {
-        let dir = std::env::temp_dir().join(format!("lab-hash-{}", std::process::id()));
-        fs::create_dir_all(&dir).unwrap();
-        let hash_of = |name: &str, text: &str| {
-            fs::write(dir.join(name), text).unwrap();
-            let hash = source_hash(&dir).unwrap();
-            fs::remove_file(dir.join(name)).unwrap();
-            hash
-        };
-        let hashes = [hash_of("leak.rs", "a"), hash_of("leak.rs", "b"), hash_of("fix.rs", "a")];
-        assert!(hashes[0] != hashes[1] && hashes[0] != hashes[2]);
-        assert_eq!(hash_of("leak.rs", "a"), hashes[0]);
-        assert_eq!(hash_of("notes.md", "a"), source_hash(&dir).unwrap(), "prose beside the sources does not count");
-        fs::remove_dir(&dir).unwrap();
+fn examine_report(report: &Report) -> anyhow::Result<()> {
+    ensure!(report.units_done > 0, "no unit of work was done");
+    let gauges = report.before.values().chain(report.after.values());
+    let numbers = gauges.copied().chain(report.spawned_at.iter().map(|site| site.alive));
+    examine_numbers(&numbers.chain([report.elapsed_ms, report.units_done]).collect::<Vec<_>>())?;
+    let of = |gauges: &BTreeMap<String, u64>, name: &str| gauges.get(name).copied().unwrap_or(0) as f64;
+    for (name, left) in &report.survivors {
+        let rise = of(&report.after, name) - of(&report.before, name);
+        let expected = rise / report.units_done as f64;
+        let fits = (left - expected).abs() <= ROUNDING * expected.abs().max(1.0);
+        ensure!(fits, "{left} left per unit of `{}` does not follow from before and after", name.escape_debug());
     }
+    let stated = report.stated.values().all(|stated| stated.per_unit().is_finite() && stated.per_unit() >= 0.0);
+    ensure!(stated, "it states what nobody can leave");
+    Ok(())
+}
 
-    #[test]
-    fn a_half_written_record_names_the_command_that_renews_it() {
-        let root = std::env::temp_dir().join(format!("lab-half-{}", std::process::id()));
-        fs::create_dir_all(root.join("book/recordings")).unwrap();
-        let missing = load(&root, "x").unwrap_err().to_string();
-        fs::write(path(&root, "x"), "{\"scenario\":\"x\"").unwrap();
-        let half = load(&root, "x").unwrap_err().to_string();
-        fs::remove_dir_all(&root).unwrap();
-        assert_eq!(missing, "x has no recording: run `cargo lab record x`");
-        assert_eq!(half, "the recording of x cannot be read: run `cargo lab record x`");
+fn examine_console(console: &ConsoleView) -> anyhow::Result<()> {
+    let polls = console.groups.iter().flat_map(|group| [group.count, group.polls.0, group.polls.1]);
+    examine_numbers(&polls.chain([console.tasks, console.dropped_events]).collect::<Vec<_>>())?;
+    ensure!(
+        console.groups.iter().all(|group| group.polls.0 <= group.polls.1),
+        "its fewest polls are more than its most"
+    );
+    let tasks: u64 = console.groups.iter().filter(|group| group.kind == "task").map(|group| group.count).sum();
+    ensure!(tasks == console.tasks, "the console's groups have {tasks} tasks, and all have {}", console.tasks);
+    Ok(())
+}
+
+fn examine_numbers(numbers: &[u64]) -> anyhow::Result<()> {
+    match numbers.iter().find(|number| **number > NUMBER_MAX) {
+        Some(number) => bail!("{number} is no number of a run"),
+        None => Ok(()),
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::{Duration, SystemTime},
 };
 
@@ -14,11 +14,11 @@ use axum::{
     extract::{DefaultBodyLimit, Path as UrlPath, Request, State},
     http::{StatusCode, header},
     middleware,
-    response::{IntoResponse, Response, Sse, sse},
+    response::{IntoResponse, Response},
     routing::{get, post},
 };
 use futures_util::{FutureExt, Stream, StreamExt, stream};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::{
@@ -31,9 +31,10 @@ use tower_http::services::ServeDir;
 use crate::{
     book,
     catalogue::{Catalogue, Scenario},
+    chart::{self, Drawing},
     pair,
     pair::Event,
-    same_site,
+    recording, same_site,
 };
 
 /// Pairs that may run at the same time: each is two programs on what may be two cores.
@@ -49,7 +50,15 @@ const BODY_MAX: usize = 4 * 1024;
 struct App {
     root: Arc<Path>,
     runs: Arc<Semaphore>,
-    site: watch::Receiver<PathBuf>,
+    site: watch::Receiver<Site>,
+}
+
+/// The book as it is served now.
+#[derive(Clone)]
+struct Site {
+    folder: PathBuf,
+    /// Counts up with each build.
+    build: usize,
 }
 
 #[derive(Deserialize)]
@@ -62,7 +71,7 @@ struct Asked {
 pub struct Server {
     listener: TcpListener,
     root: Arc<Path>,
-    site: watch::Sender<PathBuf>,
+    site: watch::Sender<Site>,
     /// Removed with the server. Another server of the same workbook has its own.
     folder: TempDir,
 }
@@ -82,7 +91,7 @@ impl Server {
         std::fs::create_dir_all(&target).context("cannot write into target/")?;
         let folder =
             tempfile::Builder::new().prefix("serve-").tempdir_in(target).context("cannot write into target/")?;
-        let site = watch::Sender::new(build(&root, folder.path(), 0).await?);
+        let site = watch::Sender::new(Site { folder: build(&root, folder.path(), 0).await?, build: 0 });
         Ok(Self { listener, root, site, folder })
     }
 
@@ -99,7 +108,7 @@ impl Server {
         let router = Router::new()
             .route("/api/lab", get(lab))
             .route("/api/run/{name}", post(run))
-            .route("/api/reload", get(reload))
+            .route("/api/build", get(build_number))
             .fallback(page)
             .layer(DefaultBodyLimit::max(BODY_MAX))
             .layer(middleware::from_fn_with_state(hosts, same_site::check))
@@ -117,7 +126,7 @@ async fn build(root: &Arc<Path>, folder: &Path, turn: usize) -> anyhow::Result<P
     tokio::task::spawn_blocking(move || book::build(&root, Some(&folder), book::For::Lab)).await?
 }
 
-async fn rebuild_for_ever(root: &Arc<Path>, folder: &Path, site: &watch::Sender<PathBuf>) {
+async fn rebuild_for_ever(root: &Arc<Path>, folder: &Path, site: &watch::Sender<Site>) {
     let mut seen = stamp(root);
     for turn in 1.. {
         while stamp(root) == seen {
@@ -125,7 +134,7 @@ async fn rebuild_for_ever(root: &Arc<Path>, folder: &Path, site: &watch::Sender<
         }
         seen = stamp(root);
         match build(root, folder, turn).await {
-            Ok(folder) => drop(site.send_replace(folder)),
+            Ok(folder) => drop(site.send_replace(Site { folder, build: turn })),
             Err(error) => eprintln!("the book does not build; the last good one is served:\n{error:#}"),
         }
     }
@@ -166,29 +175,40 @@ async fn run(State(app): State<App>, UrlPath(name): UrlPath<String>, Json(asked)
         return refuse(StatusCode::NOT_FOUND, format!("{error:#}"));
     }
     let Ok(permit) = app.runs.clone().try_acquire_owned() else {
-        let message = format!("{RUNS_MAX} runs are under way: wait for one to end, or close its page");
+        let message = format!("{RUNS_MAX} runs are under way: wait for one to end, or press Stop there");
         return refuse(StatusCode::TOO_MANY_REQUESTS, message);
     };
-    let events = events(app.root, scenario, asked.sides, permit);
-    let lines = events.map(|event| serde_json::to_string(&event).map(|line| line + "\n"));
+    let lines =
+        lines(app.root, scenario, asked.sides, permit).map(|line| Ok::<_, std::convert::Infallible>(line + "\n"));
     ([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(lines)).into_response()
 }
 
-/// The events of one run. The stream owns the run: when the page closes, the stream is dropped, and the programs with it.
-fn events(
+/// The events of one run, and after each look at the programs the drawings. The stream owns the run: when the page closes, the
+/// stream is dropped, and the programs with it.
+fn lines(
     root: Arc<Path>,
     scenario: Scenario,
     sides: Vec<String>,
     permit: OwnedSemaphorePermit,
-) -> impl Stream<Item = Event> {
+) -> impl Stream<Item = String> {
     // The run sends, the response body receives; the run's end closes it.
     let (tx, mut rx) = mpsc::channel(EVENTS_MAX);
     let run = async move {
-        let on = |event| {
-            // A page that does not read loses samples, not the run.
-            let _ = tx.try_send(event);
+        let recorded = recording::load(&root, &scenario.name).ok();
+        let live = Mutex::new(chart::Live::new(&scenario.statement, &sides, recorded.as_ref()));
+        // A page that does not read loses samples, not the run.
+        let send = |line: String| drop(tx.try_send(line));
+        let on = |event: Event| {
+            send(line(&event));
+            if let Event::Sample { side, sample, console_tasks } = &event {
+                let drawings = live.lock().map(|mut live| live.push(side, sample, *console_tasks));
+                drawings.unwrap_or_default().iter().for_each(|drawing| send(line(&drawn(drawing))));
+            }
         };
-        let _ = pair::run_to_verdict(&root, &scenario, &sides, &[], &on).await;
+        if let Ok(runs) = pair::run_to_verdict(&root, &scenario, &sides, &[], &on).await {
+            let drawings = live.lock().map(|live| live.end(&runs)).unwrap_or_default();
+            drawings.iter().for_each(|drawing| send(line(&drawn(drawing))));
+        }
         drop(permit);
     };
     let mut run = Some(Box::pin(run));
@@ -200,20 +220,21 @@ fn events(
     })
 }
 
-/// Tells the page when the book was rebuilt.
-async fn reload(State(mut app): State<App>) -> impl IntoResponse {
-    // What was built before this page came is what it shows.
-    app.site.mark_unchanged();
-    let changes = stream::unfold(app.site, |mut site| async move {
-        site.changed().await.ok()?;
-        // Without data a browser does not tell the page of an event.
-        Some((Ok::<_, std::convert::Infallible>(sse::Event::default().event("reload").data("now")), site))
-    });
-    Sse::new(changes).keep_alive(sse::KeepAlive::default())
+fn line(event: &impl Serialize) -> String {
+    serde_json::to_string(event).unwrap_or_default()
+}
+
+fn drawn(drawing: &Drawing) -> serde_json::Value {
+    json!({ "event": "drawing", "gauge": drawing.gauge, "label": drawing.label, "svg": drawing.svg })
+}
+
+/// Which build of the book is served. Pages ask, for a stream to each open one would use up a browser's connections.
+async fn build_number(State(app): State<App>) -> Response {
+    Json(json!({ "build": app.site.borrow().build })).into_response()
 }
 
 async fn page(State(app): State<App>, request: Request) -> Response {
-    let folder = app.site.borrow().clone();
+    let folder = app.site.borrow().folder.clone();
     let missing = tower_http::services::ServeFile::new(folder.join("404.html"));
     match ServeDir::new(folder).not_found_service(missing).oneshot(request).await {
         Ok(response) => {

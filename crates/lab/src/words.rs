@@ -1,16 +1,43 @@
 //! Numbers and gauges in words, the same on pages, in the terminal and in drawings. Pure.
 
+use stage::gauge::{Gauge, Kind, Unit};
+
+const KIB_PER_MIB: u64 = 1024;
+/// So few milliseconds have a tenth.
+const FEW_MS: f64 = 10.0;
+
 /// A gauge as a reader says it.
 pub fn gauge_title(name: &str) -> String {
-    match name {
-        "tasks" => "live tasks".to_owned(),
-        "console_tasks" => "live tasks, counted by the console".to_owned(),
-        "threads" => "OS threads".to_owned(),
-        "blocking_threads" => "blocking threads".to_owned(),
-        "fds" => "open file descriptors".to_owned(),
-        "sockets" => "open sockets".to_owned(),
-        "rss_kib" => "resident memory, KiB".to_owned(),
-        own => own.replace('_', " "),
+    Gauge::named(name).title()
+}
+
+/// A gauge as the title of a column or a row, with its unit: the numbers there have none. KiB would be too many digits for a
+/// table on a phone.
+pub fn column_title(gauge: &Gauge) -> String {
+    let title = gauge.title();
+    match gauge.unit {
+        Unit::Kibibytes => title.replace("KiB", "MiB"),
+        Unit::Count | Unit::Milliseconds => title,
+    }
+}
+
+/// A gauge's number below such a title.
+pub fn number(gauge: &Gauge, value: u64) -> String {
+    match gauge.unit {
+        Unit::Kibibytes => grouped(value.saturating_add(KIB_PER_MIB / 2) / KIB_PER_MIB),
+        Unit::Count | Unit::Milliseconds => grouped(value),
+    }
+}
+
+/// What is left per unit of work, below such a title; none for a maximum, which cannot be divided.
+pub fn left(gauge: &Gauge, left: f64) -> Option<String> {
+    match (gauge.kind, gauge.unit) {
+        (Kind::Maximum, _) => None,
+        (_, Unit::Kibibytes) => Some(per_unit(left / KIB_PER_MIB as f64)),
+        // A gauge of milliseconds is cut off, so hundredths of one say nothing.
+        (_, Unit::Milliseconds) if left.abs() < FEW_MS => Some(per_unit((left * 10.0).round() / 10.0)),
+        (_, Unit::Milliseconds) => Some(per_unit(left.round())),
+        (_, Unit::Count) => Some(per_unit(left)),
     }
 }
 
@@ -45,5 +72,17 @@ mod tests {
     fn numbers_are_written_as_people_write_them() {
         assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!([0.0, -0.001, 6.0, 0.995, 267.72, -1.5].map(per_unit), ["0", "0", "6", "1", "267.72", "−1.5"]);
+    }
+
+    #[test]
+    fn a_unit_stands_in_the_title_and_decides_the_digits() {
+        let memory = Gauge::named("rss_kib");
+        assert_eq!(column_title(&memory), "resident memory, MiB");
+        assert_eq!((number(&memory, 34 * 1024 + 512), left(&memory, 256.0).unwrap()), ("35".into(), "0.25".into()));
+        let sum = Gauge { name: "exit_ms".into(), kind: Kind::Sum, unit: Unit::Milliseconds };
+        assert_eq!(column_title(&sum), "exit, ms");
+        assert_eq!([1234.56, 4.56, 0.0].map(|ms| left(&sum, ms).unwrap()), ["1,235", "4.6", "0"]);
+        let longest = Gauge { kind: Kind::Maximum, ..sum };
+        assert_eq!((number(&longest, 5_004), left(&longest, 12.5)), ("5,004".into(), None));
     }
 }

@@ -8,6 +8,7 @@ mod outbox;
 #[path = "../world.rs"]
 #[expect(
     dead_code,
+    unused_imports,
     reason = "the load of the stage is not used here"
 )]
 mod world;

@@ -1,11 +1,10 @@
-//! What one command allocates, each way. The chapter shows the table, and this test holds it against what is counted.
-//!
-//! `LAB_ALLOCATIONS=write cargo test --test allocations` writes it anew.
+//! What one command allocates, each way. The chapter shows the table, and this test holds it against what is counted;
+//! `cargo lab record redis-parser` has it written anew, into the folder that `SHOWN` names.
 
 #[path = "../benches/ways/mod.rs"]
 mod ways;
 
-use std::alloc::System;
+use std::{alloc::System, path::Path};
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
@@ -33,14 +32,10 @@ fn the_table_in_the_book_is_what_is_counted() {
         );
     }
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/allocations.md");
-    if std::env::var("LAB_ALLOCATIONS")
-        .is_ok_and(|value| value == "write")
-    {
-        std::fs::write(path, &table).unwrap();
+    if let Some(folder) = std::env::var_os("SHOWN") {
+        let file = Path::new(&folder).join("allocations.md");
+        return std::fs::write(file, table).unwrap();
     }
     let stored = std::fs::read_to_string(path).unwrap_or_default();
-    assert_eq!(
-        stored, table,
-        "run `LAB_ALLOCATIONS=write cargo test --test allocations`"
-    );
+    assert_eq!(stored, table, "run `cargo lab record redis-parser`");
 }

@@ -100,7 +100,8 @@ async fn stopped_processes_are_put_out_in_time_and_others_hear_as_before()
     }
 }
 
-/// Everybody is served in time, and the page's table says so of the same cases. `DELIVERY=write` renews it.
+/// Everybody is served in time, and the page's table says so of the same cases. Where `SHOWN` names a folder, it
+/// is written there: that is how `cargo lab record websocket-broadcast` renews it.
 fn hold_table(rows: &[(&str, Duration)]) {
     let head = "| beside the 20 who measure | 99 of 100 messages heard within |\n|:--|--:|\n";
     let row = |(who, p99): &(&str, Duration)| {
@@ -109,8 +110,10 @@ fn hold_table(rows: &[(&str, Duration)]) {
     };
     let table = rows.iter().map(row).collect::<String>();
     println!("{head}{table}");
-    if std::env::var("DELIVERY").is_ok_and(|word| word == "write") {
-        std::fs::write(TABLE, format!("{head}{table}")).unwrap();
+    if let Some(folder) = std::env::var_os("SHOWN") {
+        let file = std::path::Path::new(&folder).join("delivery.md");
+        return std::fs::write(file, head.to_owned() + &table)
+            .unwrap();
     }
     let kept = std::fs::read_to_string(TABLE).unwrap();
     let kept = kept.strip_prefix(head).expect("another head");

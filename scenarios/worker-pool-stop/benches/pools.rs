@@ -1,11 +1,11 @@
 //! What stopped pools cost a service that is asked 500 times a second, and what keeps it alive when it is asked 2,000 times.
 //!
-//! `cargo bench --bench worker-pool-stop` measures and holds the bars; with `-- --write` it also writes `cost.md` and
-//! `overload.md`, which the chapter shows. It needs `hey`, and about two minutes during which nothing else runs.
+//! `cargo bench --bench worker-pool-stop` measures and holds the bars; `cargo lab record worker-pool-stop` keeps both tables
+//! for the chapter, from the folder that `SHOWN` names. It needs `hey`, and about two minutes during which nothing else runs.
 
 mod load;
 
-use std::process::ExitCode;
+use std::{ffi::OsStr, path::Path, process::ExitCode};
 
 use load::{Load, Service};
 
@@ -17,21 +17,20 @@ const SECONDS: usize = 20;
 const OVERLOAD_SECONDS: usize = 10;
 
 fn main() -> ExitCode {
-    let is_asked = std::env::args().any(|one| one == "--write");
     let (cost, cost_holds) = cost();
     let (overload, overload_holds) = overload();
     println!("{cost}\n{overload}");
-    if is_asked {
-        write("cost.md", cost);
-        write("overload.md", overload);
+    if let Some(folder) = std::env::var_os("SHOWN") {
+        write(&folder, "cost.md", cost);
+        write(&folder, "overload.md", overload);
     }
     let holds = cost_holds && overload_holds;
     if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn write(name: &str, table: String) {
-    let path = format!("{}/{name}", env!("CARGO_MANIFEST_DIR"));
-    std::fs::write(path, table).expect("it can be written");
+fn write(folder: &OsStr, name: &str, table: String) {
+    let file = Path::new(folder).join(name);
+    std::fs::write(file, table).expect("it can be written");
 }
 
 struct Cost {

@@ -1,4 +1,4 @@
-//! `{{#card}}`, the catalogue of every leak on one sheet, and `{{#symptoms}}`, `{{#moved}}` and `{{#waits}}`, the ways into it.
+//! `{{#card}}`, the catalogue of every leak on one sheet, and `{{#symptoms}}`, `{{#moved}}`, `{{#movement}}` and `{{#waits}}`, the ways into it.
 //!
 //! All rows are found: scenarios by their folders, their order by `SUMMARY.md`, mistakes and fixes by their marked lines,
 //! guards by their tests, tell-tales by the recordings. Only what nobody can measure is written, in `[package.metadata.card]`.
@@ -6,13 +6,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context;
+use stage::gauge::{self, Gauge};
 
 use super::{html, source::Source, tables};
 use crate::{
     catalogue::Scenario,
     series::{Group, Recording},
     side::{Side, capital},
-    words::{gauge_title, per_unit},
+    words::left as in_words,
 };
 
 /// The leaking side is what the card is about.
@@ -21,6 +22,13 @@ const LEAK: &str = "leak";
 const PER_UNIT_MIN: f64 = 0.5;
 /// Less than this per unit is what a run happens to leave, and not what its work leaves.
 const TELLING_MIN: f64 = 0.1;
+/// What the table of movements looks at, and the gauges behind each column.
+const COLUMNS: [(&str, &[&str]); 4] = [
+    ("tasks", &["tasks"]),
+    ("threads", &["threads", "blocking_threads"]),
+    ("sockets", &["sockets"]),
+    ("descriptors", &["fds"]),
+];
 /// Where nothing of the work is left to see.
 const NO_TASK: &str = "no task of the work is left";
 
@@ -42,7 +50,7 @@ fn card_row(source: &Source, one: &Scenario) -> anyhow::Result<Vec<String>> {
     let guard = fix.guard.as_ref().with_context(|| format!("{}: fix.rs has no guard with a test", one.name))?;
     Ok(vec![
         format!("{}<br><span class=\"wb-why\">{}</span>", link(one), marked(leak)?),
-        telltale(&*source.recording(&one.name)?)?,
+        telltale(one, &*source.recording(&one.name)?)?,
         html::prose(&source.card(one)?.question),
         marked(fix)?,
         html::text(guard),
@@ -50,9 +58,9 @@ fn card_row(source: &Source, one: &Scenario) -> anyhow::Result<Vec<String>> {
 }
 
 /// The gauges that a leak moves, then what the console says of the tasks that are left.
-fn telltale(recording: &Recording) -> anyhow::Result<String> {
-    let moved: Vec<_> =
-        moved(recording)?.iter().map(|(name, by)| format!("{} {}", name.replace('_', " "), signed(*by))).collect();
+fn telltale(one: &Scenario, recording: &Recording) -> anyhow::Result<String> {
+    let short = |(gauge, by): (Gauge, String)| format!("{} {by}", gauge.name.replace('_', " "));
+    let moved: Vec<_> = moved(one, recording)?.into_iter().map(short).collect();
     let unit = html::text(&recording.unit);
     let gauges = if moved.is_empty() { "no gauge".to_owned() } else { html::text(&moved.join(", ")) };
     Ok(format!("<b>{gauges}</b> per {unit}.<br>Console: {}", console(recording)?))
@@ -88,13 +96,14 @@ pub(super) fn gauges(source: &Source) -> anyhow::Result<String> {
     let mut found: BTreeMap<(usize, String), Vec<String>> = BTreeMap::new();
     for one in source.scenarios()? {
         let recording = source.recording(&one.name)?;
-        for (name, by) in moved(&recording)? {
-            let (rank, title) = match tables::STAGE.iter().position(|stage| *stage == name) {
-                Some(rank) => (rank, gauge_title(name)),
-                None => (tables::STAGE.len(), "a gauge of the service's own".to_owned()),
+        for (gauge, by) in moved(one, &recording)? {
+            let (rank, _) = gauge::rank(&gauge.name);
+            let title = html::text(&gauge.title());
+            let (title, own) = match gauge.is_of_stage() {
+                true => (title, String::new()),
+                false => ("a gauge of the service's own".to_owned(), format!("{title} ")),
             };
-            let own = if rank == tables::STAGE.len() { format!("{} ", gauge_title(name)) } else { String::new() };
-            let words = format!("{} ({own}{} per {})", link(one), signed(by), html::text(&recording.unit));
+            let words = format!("{} ({own}{by} per {})", link(one), html::text(&recording.unit));
             found.entry((rank, title)).or_default().push(words);
         }
     }
@@ -124,21 +133,42 @@ fn link(one: &Scenario) -> String {
 
 /// The gauges that tell leak and fix apart, with how much stays per unit, the headline first. Work done rises in both, and
 /// memory in all: neither is a tell-tale.
-fn moved(recording: &Recording) -> anyhow::Result<Vec<(&str, f64)>> {
+fn moved(one: &Scenario, recording: &Recording) -> anyhow::Result<Vec<(Gauge, String)>> {
     let [leak, fix] = [recording.run(LEAK)?, recording.run("fix")?].map(|run| &run.report.survivors);
-    let rank = |name: &str| match name {
-        name if name == recording.gauge => 0,
-        name => 1 + tables::STAGE.iter().position(|stage| *stage == name).unwrap_or(tables::STAGE.len()),
-    };
     let in_fix = |name: &String| fix.get(name).copied().unwrap_or_default();
-    let mut moved: Vec<_> = leak
+    let telling = leak
         .iter()
         .filter(|(name, left)| *name != tables::MEMORY && **left >= TELLING_MIN)
-        .filter(|(name, left)| in_fix(name) < **left / 2.0)
-        .map(|(name, left)| (name.as_str(), *left))
+        .filter(|(name, left)| in_fix(name) < **left / 2.0);
+    let mut moved: Vec<_> = telling
+        .filter_map(|(name, left)| {
+            let gauge = one.statement.gauge(name);
+            let by = format!("+{}", in_words(&gauge, *left)?);
+            Some((gauge, by))
+        })
         .collect();
-    moved.sort_by_key(|(name, _)| rank(name));
+    moved.sort_by_key(|(gauge, _)| (gauge.name != recording.gauge, gauge::rank(&gauge.name).0));
     Ok(moved)
+}
+
+/// Which of the stage's gauges moves in which leaks, and which one tells: leaks that move alike stand in one row.
+pub(super) fn movement(source: &Source) -> anyhow::Result<String> {
+    let mut found: BTreeMap<(Vec<bool>, String), Vec<String>> = BTreeMap::new();
+    for one in source.scenarios()? {
+        let recording = source.recording(&one.name)?;
+        let moved: Vec<_> = moved(one, &recording)?.into_iter().map(|(gauge, _)| gauge.name).collect();
+        let moves = COLUMNS.iter().map(|(_, names)| !names.iter().any(|name| moved.iter().any(|one| one == name)));
+        let tells = html::text(&one.statement.gauge(&recording.gauge).title());
+        found.entry((moves.collect(), tells)).or_default().push(link(one));
+    }
+    let rows = found.into_iter().map(|((flat, tells), leaks)| {
+        let cells = flat.iter().map(|flat| if *flat { "flat".to_owned() } else { "<strong>up</strong>".to_owned() });
+        std::iter::once(leaks.join(", ")).chain(cells).chain([tells]).collect::<Vec<_>>()
+    });
+    let mut head = vec!["Leak"];
+    head.extend(COLUMNS.iter().map(|(title, _)| *title));
+    head.push("What tells it");
+    Ok(html::table("wb-index", "Which gauge moves for which leak", &head, &rows.collect::<Vec<_>>()))
 }
 
 /// The console's groups of tasks that the leak's work left.
@@ -159,10 +189,6 @@ fn wait(group: &Group) -> String {
 
 fn before<'a>(words: &'a str, end: &str) -> &'a str {
     words.split_once(end).map_or(words, |(before, _)| before)
-}
-
-fn signed(by: f64) -> String {
-    format!("+{}", per_unit(by))
 }
 
 #[cfg(test)]
@@ -191,16 +217,21 @@ mod tests {
         check(&symptoms(&source).unwrap(), ">Memory grows with every search.</th>");
         check(&gauges(&source).unwrap(), ">live tasks</th><td data-label=\"In\"><a href=\"unconsumed-send.html\">");
         check(&waits(&source).unwrap(), "idle, ");
+        check(
+            &movement(&source).unwrap(),
+            "Unconsumed send</a></th><td data-label=\"tasks\"><strong>up</strong></td><td data-label=\"threads\">flat<",
+        );
     }
 
     #[test]
     fn what_returned_to_rest_and_what_is_few_is_no_tell_tale() {
-        let mut recording = (*Source::fixture().recording("unconsumed-send").unwrap()).clone();
+        let source = Source::fixture();
+        let mut recording = (*source.recording("unconsumed-send").unwrap()).clone();
         let leak = recording.sides.get_mut(LEAK).unwrap();
         leak.report.survivors.values_mut().for_each(|left| *left = 0.0);
         leak.console.groups.iter_mut().for_each(|group| group.count = 1);
         assert_eq!(
-            telltale(&recording).unwrap(),
+            telltale(source.scenario("unconsumed-send").unwrap(), &recording).unwrap(),
             "<b>no gauge</b> per search.<br>Console: no task of the work is left"
         );
     }

@@ -1,21 +1,23 @@
 //! Finds `{{#…}}` in a chapter and puts what it stands for in its place. In code it stays as it is.
 
-use std::{ops::Range, path::Path};
+use std::path::Path;
 
 use anyhow::{bail, ensure};
-use mdbook_markdown::{
-    MarkdownOptions, new_cmark_parser,
-    pulldown_cmark::{Event, Tag},
-};
 
-use super::{card, diff, figure, source::Source, syntax, tables, value};
+use super::{
+    card, diff, figure, html, map,
+    source::{Source, Told},
+    syntax::{self, Problem},
+    tables, value,
+};
 
 /// mdBook's own; what is wrong with them is found elsewhere.
 const OF_MDBOOK: [&str; 4] = ["include", "rustdoc_include", "playground", "title"];
 
 /// Fills in a chapter. Returns its new text, and every directive that could not be filled in, with the reason.
-pub(super) fn fill_in(source: &Source, chapter: &Path, text: &str) -> (String, Vec<String>) {
-    let code = code(text);
+/// An exhibit that cannot be shown is told by itself, once, and not with each directive.
+pub(super) fn fill_in(source: &Source, chapter: &Path, text: &str) -> (String, Vec<Problem>) {
+    let code = syntax::code(text);
     let (mut out, mut problems, mut end) = (String::new(), Vec::new(), 0);
     for range in syntax::all(text).into_iter().filter(|found| !code.iter().any(|code| code.contains(&found.start))) {
         let directive = &text[range.clone()];
@@ -26,20 +28,23 @@ pub(super) fn fill_in(source: &Source, chapter: &Path, text: &str) -> (String, V
         match place.expand(directive) {
             _ if escaped => out += directive,
             Ok(filled) => out += &filled,
-            Err(error) => problems.push(format!("{directive}: {error:#}")),
+            Err(error) => match error.downcast_ref::<Told>() {
+                Some(told) => out += &placeholder(told, directive),
+                None => problems.push(Problem { text: directive.to_owned(), at: None, why: format!("{error:#}") }),
+            },
         }
         end = range.end;
     }
     (out + &text[end..], problems)
 }
 
-/// Where Markdown sees code.
-fn code(text: &str) -> Vec<Range<usize>> {
-    new_cmark_parser(text, &MarkdownOptions::default())
-        .into_offset_iter()
-        .filter(|(event, _)| matches!(event, Event::Code(_) | Event::Start(Tag::CodeBlock(_))))
-        .map(|(_, range)| range)
-        .collect()
+/// What stands in the place of what nobody recorded yet. Readers never see it.
+fn placeholder(told: &Told, directive: &str) -> String {
+    let command = html::text(&format!("cargo lab record {}", told.name));
+    match syntax::words(directive).first() {
+        Some(&("value" | "claim")) => format!("<em title=\"run {command}\">not recorded yet</em>"),
+        _ => format!("<p class=\"wb-none\">Not recorded yet: run <code>{command}</code>.</p>\n"),
+    }
 }
 
 /// Where a directive stands.
@@ -61,6 +66,12 @@ impl Place<'_> {
             let [claim, field] = args else { bail!("write `{{{{#claim NAME FIELD}}}}`") };
             return self.source.claim(claim, field);
         }
+        if *name == "shown" {
+            let [name, file] = args else { bail!("write `{{{{#shown NAME FILE}}}}`") };
+            let shown = self.source.shown(name, file)?;
+            self.ensure_alone()?;
+            return Ok(exhibit(file, &shown));
+        }
         if let Some(table) = self.of_all(name, args)? {
             self.ensure_alone()?;
             return Ok(table + "\n");
@@ -68,7 +79,8 @@ impl Place<'_> {
         let [scenario, rest @ ..] = args else { bail!("it names no scenario") };
         if *name == "value" {
             let [side, path] = rest else { bail!("write `{{{{#value NAME SIDE PATH}}}}`") };
-            return value::value(&*self.source.recording(scenario)?, side, path);
+            let recording = self.source.recording(scenario)?;
+            return value::value(self.source.scenario(scenario)?, &recording, side, path);
         }
         let block = self.block(name, scenario, rest)?;
         self.ensure_alone()?;
@@ -83,6 +95,8 @@ impl Place<'_> {
             "symptoms" => card::symptoms,
             "moved" => card::gauges,
             "waits" => card::waits,
+            "movement" => card::movement,
+            "map" => |source: &Source| Ok(map::map(source)),
             _ => return Ok(None),
         };
         ensure!(args.is_empty(), "write `{{{{#{name}}}}}`: it is made of all scenarios");
@@ -92,20 +106,20 @@ impl Place<'_> {
     fn block(&self, name: &str, scenario: &str, rest: &[&str]) -> anyhow::Result<String> {
         let recording = || self.source.recording(scenario);
         match (name, rest) {
-            ("chart", []) => figure::chart(&*recording()?, &["leak", "fix"]),
-            ("chart", sides) => figure::chart(&*recording()?, sides),
+            ("chart", []) => figure::chart(self.source, &self.id(), scenario, &["leak", "fix"]),
+            ("chart", sides) => figure::chart(self.source, &self.id(), scenario, sides),
             ("diff", [anchor]) => diff::diff(self.source, &self.id(), scenario, anchor, ["leak", "fix"]),
             ("diff", [anchor, a, b]) => diff::diff(self.source, &self.id(), scenario, anchor, [a, b]),
             ("diff", _) => bail!("write `{{{{#diff NAME ANCHOR}}}}` or `{{{{#diff NAME ANCHOR SIDE SIDE}}}}`"),
             ("sides", []) => tables::sides(self.source, &*recording()?),
-            ("gauges", []) => tables::gauges(&*recording()?),
+            ("gauges", []) => tables::gauges(self.source, &*recording()?),
             ("survivors", [side]) => tables::survivors(&*recording()?, side),
             ("survivors", _) => bail!("write `{{{{#survivors NAME SIDE}}}}`"),
             ("screen", []) => figure::screen(self.source, self.chapter, scenario),
             ("sides" | "gauges" | "screen", _) => bail!("write `{{{{#{name} NAME}}}}`"),
             _ => bail!(
-                "unknown directive; there are chart, diff, sides, gauges, survivors, screen, value, claim, card, symptoms, \
-                 moved and waits"
+                "unknown directive; there are chart, diff, sides, gauges, survivors, screen, shown, value, claim, map, card, \
+                 symptoms, moved, movement and waits"
             ),
         }
     }
@@ -124,12 +138,23 @@ impl Place<'_> {
     }
 }
 
+/// A table is Markdown already; anything else is shown letter by letter.
+fn exhibit(file: &str, text: &str) -> String {
+    if file.ends_with(".md") {
+        return format!("\n{text}\n");
+    }
+    // Longer than any run of backticks inside.
+    let fence = "`".repeat(3 + text.split(|c| c != '`').map(str::len).max().unwrap_or(0));
+    format!("{fence}text\n{}\n{fence}\n", text.trim_end())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn fill(text: &str) -> (String, Vec<String>) {
-        fill_in(&Source::fixture(), Path::new("unconsumed-send.md"), text)
+        let (text, problems) = fill_in(&Source::fixture(), Path::new("unconsumed-send.md"), text);
+        (text, problems.into_iter().map(|Problem { text, why, .. }| format!("{text}: {why}")).collect())
     }
 
     fn problem(text: &str) -> String {
@@ -159,7 +184,11 @@ mod tests {
             "{{#value unconsumed-send}}: write `{{#value NAME SIDE PATH}}`"
         );
         assert_eq!(problem("{{#claim x}}"), "{{#claim x}}: write `{{#claim NAME FIELD}}`");
-        assert!(problem("{{#claim x y}}").starts_with("{{#claim x y}}: run `cargo run --bin claims"));
+        assert_eq!(problem("{{#shown unconsumed-send}}"), "{{#shown unconsumed-send}}: write `{{#shown NAME FILE}}`");
+        assert_eq!(
+            problem("{{#shown unconsumed-send x.md}}"),
+            "{{#shown unconsumed-send x.md}}: unconsumed-send shows no `x.md`: it shows guard.txt, ways.md"
+        );
     }
 
     #[test]
@@ -174,11 +203,25 @@ mod tests {
             "Write `{{#chart unconsumed-send}}` there.",
             "    {{#chart unconsumed-send}}\n",
             "{{#include ../x.rs}}",
-            "{{ #chart }} {{chart}} {{#open",
         ] {
             assert_eq!(fill(literal), (literal.to_owned(), Vec::new()));
         }
         assert_eq!(fill("\\{{#chart x}}").0, "{{#chart x}}");
+    }
+
+    #[test]
+    fn what_is_not_recorded_has_a_placeholder_and_is_told_once() {
+        let source = Source::fixture();
+        let text = "{{#claim x y}} and {{#claim x z}}";
+        let (filled, problems) = fill_in(&source, Path::new("unconsumed-send.md"), text);
+        assert!(filled.contains("not recorded yet</em> and <em") && problems.is_empty(), "{filled}");
+        assert_eq!(source.told(), ["book/recordings/claims.json is missing: run `cargo lab record claims`"]);
+    }
+
+    #[test]
+    fn an_exhibit_is_a_table_or_stands_in_a_fence_that_it_cannot_close() {
+        assert_eq!(exhibit("a.md", "| a |\n"), "\n| a |\n\n");
+        assert_eq!(exhibit("a.txt", "x ```` y\n"), "```````text\nx ```` y\n```````\n");
     }
 
     #[test]

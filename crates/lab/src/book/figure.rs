@@ -3,28 +3,44 @@
 use std::path::Path;
 
 use anyhow::Context;
-use serde_json::{Value, json};
+use stage::gauge::Gauge;
 
 use super::{html, source::Source};
 use crate::{
-    chart,
-    series::{Phase, Recording, Run},
-    words::gauge_title,
+    chart::{self, Course},
+    series::Recording,
 };
 
-/// The drawing, the numbers behind it for the page's script, and where they come from.
-pub(super) fn chart(recording: &Recording, sides: &[&str]) -> anyhow::Result<String> {
-    let svg = chart::svg(recording, sides)
-        .with_context(|| format!("cannot draw it, run `cargo lab record {}`", recording.scenario))?;
-    let scenario = html::text(&recording.scenario);
-    // `</` would end the script element.
-    let data = data(recording, sides)?.to_string().replace("</", "<\\/");
+/// Every gauge of a run, drawn, and where the numbers come from. The reader chooses by radio buttons and CSS, without a script.
+/// `id` tells this figure from the others of its page.
+pub(super) fn chart(source: &Source, id: &str, scenario: &str, sides: &[&str]) -> anyhow::Result<String> {
+    let recording = source.recording(scenario)?;
+    let statement = &source.scenario(scenario)?.statement;
+    let courses = Course::recorded(&recording, sides)?;
+    let mut choices = String::new();
+    for gauge in chart::gauges(statement, &courses) {
+        let choice = choice(id, &gauge, &courses, gauge.name == statement.gauge);
+        choices += &choice.with_context(|| format!("cannot draw it, run `cargo lab record {scenario}`"))?;
+    }
     Ok(format!(
-        "<figure class=\"wb-chart\" data-scenario=\"{scenario}\">{svg}\
-         <script type=\"application/json\">{data}</script>\
-         <figcaption><span class=\"wb-story\">{}</span> <span class=\"wb-source\">{}</span></figcaption></figure>",
-        html::text(&chart::story(recording, sides)?),
-        html::text(&provenance(recording))
+        "<figure class=\"wb-chart\" data-scenario=\"{}\" data-sides=\"{}\"><div class=\"wb-gauge\" role=\"radiogroup\" aria-label=\"Gauge\">\
+         {choices}</div><div class=\"wb-bar\"></div><figcaption class=\"wb-source\">{}</figcaption></figure>",
+        html::text(scenario),
+        html::text(&sides.join(" ")),
+        html::text(&provenance(&recording))
+    ))
+}
+
+/// The button that chooses a gauge, and the drawing that it shows.
+fn choice(id: &str, gauge: &Gauge, courses: &[Course<'_>], chosen: bool) -> anyhow::Result<String> {
+    Ok(format!(
+        "<label><input type=\"radio\" name=\"gauge-{id}\" value=\"{}\"{}>{}</label>\
+         <div class=\"wb-drawing\">{}<p class=\"wb-story\">{}</p></div>",
+        html::text(&gauge.name),
+        if chosen { " checked" } else { "" },
+        html::text(&chart::label(gauge)),
+        chart::svg(gauge, courses, &[])?,
+        html::text(&chart::story(gauge, courses))
     ))
 }
 
@@ -34,26 +50,6 @@ fn provenance(recording: &Recording) -> String {
     let version = |name: &str| Some(format!(", {name} {}", number(recording.versions.get(name)?)?));
     let versions: String = ["tokio", "rustc"].into_iter().filter_map(version).collect();
     format!("Recorded on {} ({}{versions}).", recording.recorded, recording.machine)
-}
-
-/// What the page's script draws: every gauge over time.
-fn data(recording: &Recording, sides: &[&str]) -> anyhow::Result<Value> {
-    let runs = sides.iter().map(|side| Ok((*side, recording.run(side)?))).collect::<anyhow::Result<Vec<_>>>()?;
-    let mut titles = serde_json::Map::new();
-    for name in runs.iter().flat_map(|(_, run)| run.series.gauges.keys()).map(String::as_str).chain(["console_tasks"]) {
-        titles.insert(name.to_owned(), gauge_title(name).into());
-    }
-    let sides: Vec<_> = runs.iter().map(|(side, run)| side_data(side, run)).collect();
-    Ok(json!({ "gauge": recording.gauge, "unit": recording.unit, "titles": titles, "sides": sides }))
-}
-
-fn side_data(side: &str, run: &Run) -> Value {
-    let series = &run.series;
-    let mut gauges: serde_json::Map<_, _> =
-        series.gauges.iter().map(|(name, values)| (name.clone(), json!(values))).collect();
-    gauges.insert("console_tasks".to_owned(), json!(series.console_tasks));
-    let quiet = series.phase.iter().position(|phase| *phase == Phase::Quiet).map(|i| series.elapsed_ms[i]);
-    json!({ "side": side, "ms": series.elapsed_ms, "quiet": quiet, "gauges": gauges })
 }
 
 /// The two captured consoles as a picture, and as text for those who cannot see it.

@@ -16,6 +16,19 @@ pub(super) fn text(raw: &str) -> String {
     out
 }
 
+/// Text for the middle of Markdown: whatever means something there, or in HTML, is a reference.
+pub(super) fn inline(raw: &str) -> String {
+    let mut out = String::with_capacity(raw.len());
+    for c in raw.chars() {
+        if c.is_ascii_punctuation() && !".,:;-/()+%'?".contains(c) || c.is_control() {
+            out += &format!("&#{};", u32::from(c));
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
 /// Escaped text, with `…` as code.
 pub(super) fn prose(raw: &str) -> String {
     let parts: Vec<_> = raw.split('`').collect();

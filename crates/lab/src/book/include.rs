@@ -4,29 +4,32 @@ use std::{fs, path::Path};
 
 use anyhow::{Context, bail, ensure};
 
-use super::syntax;
+use super::{
+    source::Source,
+    syntax::{self, Problem},
+};
 
 const INCLUDES: [&str; 3] = ["include", "rustdoc_include", "playground"];
 
 /// What is wrong with the includes of a chapter.
-pub(super) fn problems(book_src: &Path, chapter: &Path) -> Vec<String> {
-    let file = book_src.join(chapter);
-    let text = match fs::read_to_string(&file) {
-        Ok(text) => text,
-        Err(error) => return vec![format!("cannot read it: {error}")],
+pub(super) fn problems(source: &Source, chapter: &Path, text: &str) -> Vec<Problem> {
+    let file = source.book_src.join(chapter);
+    let dir = file.parent().unwrap_or(&source.book_src);
+    let check = |directive: &str| {
+        let error = check(source, dir, directive).err()?;
+        Some(Problem { text: directive.to_owned(), at: None, why: format!("{error:#}") })
     };
-    let dir = file.parent().unwrap_or(book_src);
-    let check = |directive: &str| check(dir, directive).err().map(|error| format!("{directive}: {error:#}"));
-    syntax::all(&text).into_iter().filter_map(|range| check(&text[range])).collect()
+    syntax::all(text).into_iter().filter_map(|range| check(&text[range])).collect()
 }
 
-fn check(dir: &Path, directive: &str) -> anyhow::Result<()> {
+fn check(source: &Source, dir: &Path, directive: &str) -> anyhow::Result<()> {
     let words = syntax::words(directive);
     let [name, target, ..] = words.as_slice() else { return Ok(()) };
     if !INCLUDES.contains(name) {
         return Ok(());
     }
     let (file, part) = target.split_once(':').unwrap_or((target, ""));
+    source.check_include(&dir.join(file))?;
     let text = fs::read_to_string(dir.join(file)).with_context(|| format!("cannot read {file}"))?;
     // `:3` and `:3:9` are line numbers.
     if part.is_empty() || part.starts_with(|c: char| c.is_ascii_digit() || c == ':') {

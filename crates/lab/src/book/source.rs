@@ -1,82 +1,131 @@
-//! Where the book takes things from: recordings, the scenarios' files, captured screens.
+//! Where the book takes things from: recordings, the scenarios' files, other exhibits. What is missing, damaged or stale is told
+//! once, however many directives ask for it.
 
 use std::{
-    cell::RefCell,
-    collections::BTreeMap,
-    fs,
+    cell::{OnceCell, RefCell},
+    collections::{BTreeMap, BTreeSet},
+    fmt, fs,
     path::{Path, PathBuf},
     rc::Rc,
 };
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 
+use super::{claims::Claims, map::Part};
 use crate::{
     catalogue::{Card, Catalogue, Scenario},
+    exhibit::{Exhibit, Exhibits, Kind, LEAK_TEST},
     recording,
     series::Recording,
-    words::grouped,
 };
 
 /// What a book is built for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum For {
-    /// Any host, or none. What is published must be true: a recording that is older than its scenario fails the build.
+    /// Any host, or none. What is published must be true: an exhibit that is missing or older than its sources fails the build.
     Readers,
-    /// The lab's own server. Its pages say so, and then ask it for live runs; pages elsewhere make no request at all. A
-    /// recording that is older than its scenario is a line on the terminal: whoever edits one wants to see the page.
+    /// The lab's own server. Its pages say so, and then ask it for live runs; pages elsewhere make no request at all. An
+    /// exhibit that is missing or stale is a line on the terminal: whoever edits a scenario wants to see the page.
     Lab,
+}
+
+/// An exhibit that cannot be shown. Why is in [`Source::told`]; here is what stands in its place where somebody writes.
+#[derive(Debug)]
+pub(super) struct Told {
+    /// The name to record.
+    pub(super) name: String,
 }
 
 pub(super) struct Source {
     root: PathBuf,
     /// Where the chapters are.
     pub(super) book_src: PathBuf,
-    whom: For,
     catalogue: Catalogue,
-    /// Recordings that were read; a chapter asks for the same one many times.
-    recordings: RefCell<BTreeMap<String, Rc<Recording>>>,
+    /// For the map.
+    pub(super) parts: Vec<Part>,
+    /// Recordings that were read; a chapter asks for the same one many times. None where there is nothing to show.
+    recordings: RefCell<BTreeMap<String, Option<Rc<Recording>>>>,
+    claims: OnceCell<Option<Claims>>,
+    told: RefCell<BTreeSet<String>>,
 }
 
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "not recorded: {}", recording::renew(&self.name))
+    }
+}
+
+impl std::error::Error for Told {}
+
 impl Source {
-    pub(super) fn new(root: &Path, src: &Path, whom: For, catalogue: Catalogue) -> Self {
-        Self { root: root.to_owned(), book_src: root.join(src), whom, catalogue, recordings: RefCell::default() }
+    pub(super) fn new(root: &Path, src: &Path, catalogue: Catalogue, parts: Vec<Part>) -> Self {
+        Self {
+            root: root.to_owned(),
+            book_src: root.join(src),
+            catalogue,
+            parts,
+            recordings: RefCell::default(),
+            claims: OnceCell::new(),
+            told: RefCell::default(),
+        }
+    }
+
+    /// What is missing, damaged or stale, each in one line with the command that renews it.
+    pub(super) fn told(&self) -> Vec<String> {
+        self.told.borrow().iter().cloned().collect()
+    }
+
+    fn tell(&self, problem: &anyhow::Error) {
+        self.told.borrow_mut().insert(format!("{problem:#}"));
     }
 
     pub(super) fn recording(&self, scenario: &str) -> anyhow::Result<Rc<Recording>> {
-        if let Some(recording) = self.recordings.borrow().get(scenario) {
-            return Ok(recording.clone());
+        let scenario = self.scenario(scenario)?;
+        let name = &scenario.name;
+        let known = self.recordings.borrow().get(name).cloned();
+        let found = known.unwrap_or_else(|| {
+            let read = self.read_recording(scenario).map_err(|error| self.tell(&error)).ok().map(Rc::new);
+            self.recordings.borrow_mut().insert(name.clone(), read.clone());
+            read
+        });
+        Ok(found.ok_or_else(|| Told { name: name.clone() })?)
+    }
+
+    fn read_recording(&self, scenario: &Scenario) -> anyhow::Result<Recording> {
+        let recording = recording::load(&self.root, &scenario.name)?;
+        // A stale one is shown where somebody writes; for readers nothing is, once it is told.
+        if let Err(error) = recording::check_current(&self.root, scenario, &recording) {
+            self.tell(&error);
         }
-        let recording = Rc::new(self.read_recording(scenario)?);
-        self.recordings.borrow_mut().insert(scenario.to_owned(), recording.clone());
         Ok(recording)
     }
 
-    fn read_recording(&self, scenario: &str) -> anyhow::Result<Recording> {
-        self.scenario(scenario)?;
-        let recording = recording::load(&self.root, scenario)?;
-        match (recording::check_current(&self.root, &recording), self.whom) {
-            (Ok(()), _) => {}
-            (Err(error), For::Readers) => return Err(error),
-            (Err(error), For::Lab) => eprintln!("warning: {error:#}"),
-        }
-        Ok(recording)
+    /// An exhibit of a package, as it is in the repository.
+    pub(super) fn shown(&self, name: &str, file: &str) -> anyhow::Result<String> {
+        let exhibits = match name {
+            LEAK_TEST => Exhibits::of_leak_test(&self.root)?,
+            name => Exhibits::of(self.scenario(name)?),
+        };
+        self.exhibit(&exhibits, exhibits.find(file)?)
     }
 
-    /// One field of what a claim saw, in words. The claims' programs write the file themselves.
+    fn exhibit(&self, exhibits: &Exhibits, exhibit: &Exhibit) -> anyhow::Result<String> {
+        if let Err(error) = exhibits.check(&self.root, exhibit) {
+            self.tell(&error);
+        }
+        let text = fs::read_to_string(self.root.join(&exhibit.file));
+        Ok(text.map_err(|_| Told { name: exhibits.name.clone() })?)
+    }
+
+    /// One field of what a claim saw, in words.
     pub(super) fn claim(&self, name: &str, field: &str) -> anyhow::Result<String> {
-        let repair = "run `cargo run --bin claims -- --record`, or `claims-console` for what the console shows";
-        let json = fs::read_to_string(self.root.join("book/recordings/claims.json")).context(repair)?;
-        let recorded: serde_json::Value = serde_json::from_str(&json).context(repair)?;
-        let claim = &recorded["claims"][name]["seen"];
-        ensure!(claim.is_object(), "no claim `{name}` is recorded: {repair}");
-        match &claim[field] {
-            serde_json::Value::Null => bail!("the claim `{name}` has no `{field}`"),
-            serde_json::Value::String(text) => Ok(text.clone()),
-            serde_json::Value::Number(n) => Ok(n.as_u64().map_or(n.to_string(), grouped)),
-            serde_json::Value::Bool(true) => Ok("yes".to_owned()),
-            serde_json::Value::Bool(false) => Ok("no".to_owned()),
-            other => Ok(other.to_string()),
+        let claims = self.claims.get_or_init(|| Claims::load(&self.root).map_err(|error| self.tell(&error)).ok());
+        let claims = claims.as_ref().ok_or_else(|| Told { name: "claims".into() })?;
+        let words = claims.field(name, field)?;
+        if let Err(error) = claims.check(&self.root, name) {
+            self.tell(&error);
         }
+        Ok(words)
     }
 
     /// Every scenario, in the order of the book.
@@ -104,15 +153,27 @@ impl Source {
         fs::read_to_string(self.root.join(&file)).with_context(|| format!("cannot read {file}"))
     }
 
-    /// A captured pair of consoles as text; that its picture exists is checked too.
+    /// A captured pair of consoles as text; its picture is checked too.
     pub(super) fn screen(&self, scenario: &str) -> anyhow::Result<String> {
-        self.scenario(scenario)?;
-        let file = |ext| self.book_src.join(format!("screens/{scenario}.{ext}"));
-        let text = fs::read_to_string(file("txt"));
-        match text {
-            Ok(text) if file("svg").is_file() => Ok(text),
-            _ => bail!("screens/{scenario}.svg and .txt are not both there: run `cargo lab record {scenario}`"),
+        let exhibits = Exhibits::of(self.scenario(scenario)?);
+        let mut text = None;
+        for exhibit in exhibits.all.iter().filter(|one| one.kind == Kind::Screens) {
+            let contents = self.exhibit(&exhibits, exhibit)?;
+            text = text.or_else(|| exhibit.file.ends_with(".txt").then_some(contents));
         }
+        text.context("no screen is kept as text")
+    }
+
+    /// Checks that a file which a page includes is a source: what is made has a directive of its own.
+    pub(super) fn check_include(&self, file: &Path) -> anyhow::Result<()> {
+        // Where nothing is, there is a better message.
+        let Ok(file) = file.canonicalize() else { return Ok(()) };
+        let inside = |folder| self.root.join(folder).canonicalize().is_ok_and(|folder| file.starts_with(folder));
+        ensure!(
+            file.extension().is_some_and(|extension| extension == "rs") || !["scenarios", "crates"].iter().any(inside),
+            "only sources are included: what a program made is shown with `{{{{#shown NAME FILE}}}}`, and known to its Cargo.toml"
+        );
+        Ok(())
     }
 }
 
@@ -127,7 +188,7 @@ impl Source {
     pub(super) fn fixture() -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixture");
         let catalogue = Catalogue::read(&root).unwrap();
-        Self::new(&root, Path::new("book/src"), For::Readers, catalogue)
+        Self::new(&root, Path::new("book/src"), catalogue, Vec::new())
     }
 }
 

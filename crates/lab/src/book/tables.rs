@@ -3,46 +3,55 @@
 use std::collections::BTreeSet;
 
 use anyhow::Context;
+use stage::gauge::{self, Gauge, Kind};
 
 use super::{html, source::Source};
 use crate::{
+    catalogue::Scenario,
     series::{Group, Recording, Run},
     side::{self, Role},
-    words::{gauge_title, grouped, per_unit},
+    words::{column_title, grouped, left as in_words, number},
 };
 
-/// The stage's gauges in the order a reader looks at them; a scenario's own come after the headline.
-pub(super) const STAGE: [&str; 6] = ["tasks", "blocking_threads", "threads", "fds", "sockets", "rss_kib"];
 /// Below this, nothing is left.
 const REST_PER_UNIT_MAX: f64 = stage::wire::REST_PER_UNIT_MAX;
+/// Memory moves everywhere: the console keeps some for both sides, and the allocator too.
+pub(super) const MEMORY: &str = "rss_kib";
 
 /// Every side: what it is, and what it leaves behind.
 pub(super) fn sides(source: &Source, recording: &Recording) -> anyhow::Result<String> {
-    let own = own_gauges(recording);
-    let unit = html::text(&recording.unit);
-    let title = gauge_title(&recording.gauge);
-    let mut head =
-        vec!["Side".to_owned(), "What it is".to_owned(), format!("{title}, left per {unit}"), format!("{title}, peak")];
-    head.extend(own.iter().map(|name| format!("{} per {unit}", gauge_title(name))));
+    let scenario = source.scenario(&recording.scenario)?;
+    let own = own_gauges(scenario, recording);
+    let (unit, headline) = (html::text(&recording.unit), scenario.statement.gauge(&recording.gauge));
+    let title = |gauge: &Gauge| html::text(&column_title(gauge));
+    let mut head = vec![
+        "Side".to_owned(),
+        "What it is".to_owned(),
+        format!("{}, left per {unit}", title(&headline)),
+        format!("{}, peak", title(&headline)),
+    ];
+    head.extend(own.iter().map(|gauge| match gauge.kind {
+        Kind::Maximum => format!("{}, at most", title(gauge)),
+        Kind::Level | Kind::Sum => format!("{} per {unit}", title(gauge)),
+    }));
     let head: Vec<_> = head.iter().map(String::as_str).collect();
     let rows = ordered(recording)
         .into_iter()
-        .map(|(side, run)| side_row(source, recording, side, run, &own))
+        .map(|(side, run)| side_row(scenario, side, run, &headline, &own))
         .collect::<anyhow::Result<Vec<_>>>()?;
     let caption = format!("Every side of {} under the same load", html::text(&recording.scenario));
     Ok(html::table("wb-sides", &caption, &head, &rows))
 }
 
 fn side_row(
-    source: &Source,
-    recording: &Recording,
+    scenario: &Scenario,
     side: &str,
     run: &Run,
-    own: &[&str],
+    headline: &Gauge,
+    own: &[Gauge],
 ) -> anyhow::Result<Vec<String>> {
-    let scenario = source.scenario(&recording.scenario)?;
-    let about = scenario.side(side).with_context(|| format!("{} has no side `{side}`", recording.scenario))?;
-    let file = || format!("scenarios/{}/{side}.rs", recording.scenario);
+    let about = scenario.side(side).with_context(|| format!("{} has no side `{side}`", scenario.name))?;
+    let file = || format!("scenarios/{}/{side}.rs", scenario.name);
     let sentence =
         about.sentence.as_ref().with_context(|| format!("{} does not begin with a `//!` sentence", file()))?;
     let mut what = html::prose(sentence);
@@ -52,27 +61,33 @@ fn side_row(
     let mut row = vec![
         format!("<span class=\"{}\">{side}</span>", Role::of(side).class()),
         what,
-        left(run, &recording.gauge),
-        grouped(run.series.peak(&recording.gauge)),
+        left(run, headline),
+        number(headline, run.series.peak(&headline.name)),
     ];
-    row.extend(own.iter().map(|name| left(run, name)));
+    row.extend(own.iter().map(|gauge| match gauge.kind {
+        Kind::Maximum => run.report.after.get(&gauge.name).map_or_else(absent, |most| number(gauge, *most)),
+        Kind::Level | Kind::Sum => left(run, gauge),
+    }));
     Ok(row)
 }
 
 /// Each gauge before and after the load, for leak and fix.
-pub(super) fn gauges(recording: &Recording) -> anyhow::Result<String> {
+pub(super) fn gauges(source: &Source, recording: &Recording) -> anyhow::Result<String> {
+    let scenario = source.scenario(&recording.scenario)?;
     let (leak, fix) = (recording.run("leak")?, recording.run("fix")?);
     let unit = html::text(&recording.unit);
     let left_title = format!("left per {unit}");
     let head = ["Gauge", "Leak", &left_title, "Fix", &left_title];
-    let own = own_gauges(recording);
-    let mut names: Vec<_> = [recording.gauge.as_str()].into_iter().chain(own).chain(STAGE).collect();
+    let all = std::iter::once(scenario.statement.gauge(&recording.gauge))
+        .chain(own_gauges(scenario, recording))
+        .chain(gauge::STAGE.map(Gauge::named));
     let mut seen = BTreeSet::new();
-    names.retain(|name| seen.insert(*name) && [leak, fix].iter().any(|run| run.report.after.contains_key(*name)));
-    let rows: Vec<_> = names
-        .iter()
-        .map(|name| {
-            vec![html::text(&title(name)), change(leak, name), left(leak, name), change(fix, name), left(fix, name)]
+    let shown =
+        all.filter(|gauge| seen.insert(gauge.name.clone()) && [leak, fix].iter().any(|run| has(run, &gauge.name)));
+    let rows: Vec<_> = shown
+        .map(|gauge| {
+            let title = html::text(&column_title(&gauge));
+            vec![title, change(leak, &gauge), left(leak, &gauge), change(fix, &gauge), left(fix, &gauge)]
         })
         .collect();
     let caption = format!(
@@ -122,39 +137,37 @@ fn group_row(scenario: &str, group: &Group) -> Vec<String> {
     vec![grouped(group.count), spawned, waits_on, html::text(&group.state), polls]
 }
 
-/// Memory is shown in MiB; KiB would be too many digits for a table on a phone.
-pub(super) const MEMORY: &str = "rss_kib";
-const KIB_PER_MIB: f64 = 1024.0;
-
-fn title(gauge: &str) -> String {
-    if gauge == MEMORY { "memory, MiB".to_owned() } else { gauge_title(gauge) }
+fn has(run: &Run, gauge: &str) -> bool {
+    run.report.after.contains_key(gauge)
 }
 
-fn change(run: &Run, gauge: &str) -> String {
-    match (run.report.before.get(gauge), run.report.after.get(gauge)) {
-        (Some(before), Some(after)) if gauge == MEMORY => {
-            format!("{:.0} → {:.0}", *before as f64 / KIB_PER_MIB, *after as f64 / KIB_PER_MIB)
-        }
-        (Some(before), Some(after)) => format!("{} → {}", grouped(*before), grouped(*after)),
-        _ => "–".to_owned(),
+fn change(run: &Run, gauge: &Gauge) -> String {
+    match (run.report.before.get(&gauge.name), run.report.after.get(&gauge.name)) {
+        (Some(before), Some(after)) => format!("{} → {}", number(gauge, *before), number(gauge, *after)),
+        _ => absent(),
     }
 }
 
-/// What is left per unit; set apart when it is something. Memory is not: the console keeps some for both sides.
-fn left(run: &Run, gauge: &str) -> String {
-    match run.report.survivors.get(gauge) {
-        Some(left) if gauge == MEMORY => per_unit(left / KIB_PER_MIB),
-        Some(left) if left.abs() > REST_PER_UNIT_MAX => format!("<strong>{}</strong>", per_unit(*left)),
-        Some(left) => per_unit(*left),
-        None => "–".to_owned(),
+/// What is left per unit; set apart when it is something.
+fn left(run: &Run, gauge: &Gauge) -> String {
+    let Some(&left) = run.report.survivors.get(&gauge.name) else { return absent() };
+    match in_words(gauge, left) {
+        None => absent(),
+        Some(words) if gauge.name != MEMORY && left.abs() > REST_PER_UNIT_MAX => format!("<strong>{words}</strong>"),
+        Some(words) => words,
     }
+}
+
+fn absent() -> String {
+    "–".to_owned()
 }
 
 /// The gauges that the scenario itself added, without the headline.
-fn own_gauges(recording: &Recording) -> Vec<&str> {
+fn own_gauges(scenario: &Scenario, recording: &Recording) -> Vec<Gauge> {
     let all: BTreeSet<_> =
         recording.sides.values().flat_map(|run| run.report.after.keys()).map(String::as_str).collect();
-    all.into_iter().filter(|name| !STAGE.contains(name) && *name != recording.gauge).collect()
+    let own = all.into_iter().map(|name| scenario.statement.gauge(name));
+    own.filter(|gauge| !gauge.is_of_stage() && gauge.name != recording.gauge).collect()
 }
 
 fn ordered(recording: &Recording) -> Vec<(&str, &Run)> {
@@ -175,7 +188,7 @@ mod tests {
         assert!(survivors(&recording(), "wrong").is_err());
         let mut without_fix = recording();
         without_fix.sides.remove("fix");
-        assert!(gauges(&without_fix).is_err());
+        assert!(gauges(&Source::fixture(), &without_fix).is_err());
     }
 
     #[test]
@@ -196,14 +209,14 @@ mod tests {
 
     #[test]
     fn what_is_left_is_set_apart_and_what_returned_is_not() {
-        let table = gauges(&recording()).unwrap();
+        let table = gauges(&Source::fixture(), &recording()).unwrap();
         assert!(
             table.contains(
                 ">0 → 1,200</td><td data-label=\"left per search\"><strong>6</strong></td><td data-label=\"Fix\">0 → 0<"
             ),
             "{table}"
         );
-        assert!(table.contains("memory, MiB</th><td data-label=\"Leak\">10 → 62</td>"), "{table}");
+        assert!(table.contains("resident memory, MiB</th><td data-label=\"Leak\">10 → 62</td>"), "{table}");
     }
 
     #[test]

@@ -3,28 +3,39 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, bail, ensure};
+use stage::wire::Stated;
 
 use crate::{
+    catalogue::Scenario,
     series::{Recording, Run},
-    words::{grouped, per_unit},
+    words::{grouped, left, number, per_unit},
 };
 
-pub(super) fn value(recording: &Recording, side: &str, path: &str) -> anyhow::Result<String> {
+pub(super) fn value(scenario: &Scenario, recording: &Recording, side: &str, path: &str) -> anyhow::Result<String> {
     let run = recording
         .run(side)
         .with_context(|| format!("if that is new, run `cargo lab record {}`", recording.scenario))?;
-    let (kind, gauge) = path.split_once('.').unwrap_or((path, ""));
+    let (kind, name) = path.split_once('.').unwrap_or((path, ""));
+    let gauge = scenario.statement.gauge(name);
     match kind {
         "units" => Ok(grouped(run.report.units_done)),
         "seconds" => Ok(format!("{:.1}", run.report.elapsed_ms as f64 / 1000.0)),
-        "before" => of(&run.report.before, gauge).map(grouped),
-        "after" => of(&run.report.after, gauge).map(grouped),
-        "per-unit" => of(&run.report.survivors, gauge).map(per_unit),
-        "stated" => of(&run.report.stated, gauge).map(|stated| per_unit(stated.per_unit())),
-        "peak" => peak(run, gauge).map(grouped),
+        "before" => of(&run.report.before, name).map(|value| number(&gauge, value)),
+        "after" => of(&run.report.after, name).map(|value| number(&gauge, value)),
+        "per-unit" => left(&gauge, of(&run.report.survivors, name)?)
+            .with_context(|| format!("`{name}` is a maximum and cannot be divided: write `after.{name}`")),
+        "stated" => of(&run.report.stated, name).map(stated),
+        "peak" => peak(run, name).map(|value| number(&gauge, value)),
         _ => bail!(
             "unknown value `{path}`; there are units, seconds, and before, after, per-unit, peak, stated with a gauge, as in `after.tasks`"
         ),
+    }
+}
+
+fn stated(stated: Stated) -> String {
+    match stated {
+        Stated::PerUnit(left) => per_unit(left),
+        Stated::AtMost { at_most } => grouped(at_most),
     }
 }
 
@@ -45,7 +56,8 @@ mod tests {
     use crate::book::source::Source;
 
     fn get(side: &str, path: &str) -> anyhow::Result<String> {
-        value(&*Source::fixture().recording("unconsumed-send")?, side, path)
+        let source = Source::fixture();
+        value(source.scenario("unconsumed-send")?, &*source.recording("unconsumed-send")?, side, path)
     }
 
     #[test]

@@ -80,6 +80,9 @@ async fn what_ends_with_the_body_is_no_leak() {
 fn the_page_shows_the_report_of_the_failing_test() {
     let panic = std::panic::catch_unwind(a_complete_upload_leaves_no_task_behind).unwrap_err();
     let report = panic.downcast_ref::<String>().expect("the report is the panic's message");
+    if crate::is_written("report.txt", report) {
+        return;
+    }
     assert_eq!(without_ages(report), without_ages(include_str!("report.txt")), "report.txt must be:\n{report}");
 }
 

@@ -64,5 +64,8 @@ fn a_call_adds_no_task() {
 #[test]
 fn the_page_shows_the_growth_of_the_failing_test() {
     let panic = std::panic::catch_unwind(a_call_adds_no_task).unwrap_err();
-    assert_eq!(panic.downcast_ref::<String>().map(String::as_str), Some(include_str!("growth.txt")));
+    let report = panic.downcast_ref::<String>().expect("the report is the panic's message");
+    if !crate::is_written("growth.txt", report) {
+        assert_eq!(report, include_str!("growth.txt"));
+    }
 }

@@ -1,82 +1,13 @@
 //! The book machinery, tried on a small book with this book's own `book.toml` and theme, and then on the book itself.
 
-mod site;
+mod damage;
+mod small;
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
-use lab::book::{self, For};
+use lab::book::{self, For, links};
+use small::{SmallBook, repository};
 use tempfile::TempDir;
-
-fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-/// A copy of the small book, to be broken at will.
-struct SmallBook(TempDir);
-
-impl SmallBook {
-    fn new() -> Self {
-        let book = Self(TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap());
-        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixture"), book.root());
-        copy(&repository().join("book/theme"), &book.root().join("book/theme"));
-        fs::copy(repository().join("book.toml"), book.root().join("book.toml")).unwrap();
-        book.add_unrecorded();
-        book
-    }
-
-    /// A scenario that nobody recorded.
-    fn add_unrecorded(&self) {
-        let scenarios = self.root().join("scenarios");
-        copy(&scenarios.join("unconsumed-send"), &scenarios.join("not-recorded"));
-        let manifest = scenarios.join("not-recorded/Cargo.toml");
-        let text = fs::read_to_string(&manifest).unwrap().replace("unconsumed-send", "not-recorded");
-        fs::write(manifest, text).unwrap();
-    }
-
-    fn root(&self) -> &Path {
-        self.0.path()
-    }
-
-    /// Puts a line at the end of the chapter.
-    fn with_line(self, line: &str) -> Self {
-        let chapter = self.root().join("book/src/unconsumed-send.md");
-        let text = fs::read_to_string(&chapter).unwrap();
-        fs::write(chapter, format!("{text}\n{line}\n")).unwrap();
-        self
-    }
-
-    fn replace(self, file: &str, from: &str, to: &str) -> Self {
-        let file = self.root().join(file);
-        let text = fs::read_to_string(&file).unwrap();
-        assert!(text.contains(from));
-        fs::write(file, text.replace(from, to)).unwrap();
-        self
-    }
-
-    /// The error of a build that must fail.
-    fn error(&self) -> String {
-        match book::build(self.root(), None, For::Readers) {
-            Ok(_) => panic!("the book was built"),
-            Err(error) => format!("{error:#}"),
-        }
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let to = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &to);
-        } else {
-            fs::copy(entry.path(), to).unwrap();
-        }
-    }
-}
 
 #[test]
 fn the_build_folder_is_below_target_for_the_default_would_delete_the_sources() {
@@ -95,9 +26,6 @@ fn a_build_folder_that_holds_the_sources_is_refused_and_the_sources_stay() {
 #[test]
 fn a_directive_that_cannot_be_filled_in_names_chapter_directive_and_repair() {
     for (directive, reason) in [
-        ("{{#chart not-recorded}}", "run `cargo lab record not-recorded`"),
-        ("{{#gauges not-recorded}}", "run `cargo lab record not-recorded`"),
-        ("{{#screen not-recorded}}", "run `cargo lab record not-recorded`"),
         ("{{#chart unconsumed-sent}}", "there is no scenario `unconsumed-sent`: did you mean `unconsumed-send`?"),
         ("{{#survivors unconsumed-send wrong}}", "run `cargo lab record unconsumed-send`"),
         ("{{#value unconsumed-send leak after.task}}", "no gauge `task` there"),
@@ -105,9 +33,13 @@ fn a_directive_that_cannot_be_filled_in_names_chapter_directive_and_repair() {
         ("{{#diff unconsumed-send nothing}}", "leak.rs: no `// ANCHOR: nothing` there"),
         ("{{#diff unconsumed-send open}}", "no `// ANCHOR_END: open` closes the anchor"),
         ("{{#graph unconsumed-send}}", "unknown directive"),
+        ("{{#shown unconsumed-send none.md}}", "it shows guard.txt, ways.md"),
+        ("{{#chart unconsumed-send", "no `}}` closes it on its line"),
+        ("{{chart unconsumed-send}}", "a directive begins with `{{#`"),
     ] {
-        let error = SmallBook::new().with_line(directive).error();
-        let place = format!("chapter `Unconsumed send` (unconsumed-send.md): {directive}: ");
+        let book = SmallBook::new().with_line(directive);
+        let error = book.error();
+        let place = format!("chapter `Unconsumed send` (unconsumed-send.md:{}): {directive}: ", book.lines());
         assert!(error.contains(&place) && error.contains(reason), "{directive} failed with: {error}");
     }
 }
@@ -119,9 +51,11 @@ fn an_include_that_mdbook_lets_pass_fails() {
         ("{{#include ../../scenarios/unconsumed-send/fix.rs:server}}", "no `// ANCHOR: server` there"),
         ("{{#include ../../scenarios/unconsumed-send/leak.rs:empty}}", "the anchor `empty` is empty"),
         ("{{#include ../../scenarios/unconsumed-send/leak.rs:open}}", "no `// ANCHOR_END: open` closes"),
+        ("{{#include ../../scenarios/unconsumed-send/guard.txt}}", "shown with `{{#shown NAME FILE}}`"),
     ] {
-        let error = SmallBook::new().with_line(&format!("```rust,ignore\n{include}\n```")).error();
-        let place = format!("chapter `Unconsumed send` (unconsumed-send.md): {include}: ");
+        let book = SmallBook::new().with_line(&format!("```rust,ignore\n{include}\n```"));
+        let error = book.error();
+        let place = format!("chapter `Unconsumed send` (unconsumed-send.md:{}): {include}: ", book.lines() - 1);
         assert!(error.contains(&place) && error.contains(reason), "{include} failed with: {error}");
     }
 }
@@ -135,26 +69,74 @@ fn what_mdbook_only_logs_fails() {
 }
 
 #[test]
-fn a_broken_recording_fails_with_the_command_that_renews_it() {
-    let book = SmallBook::new().replace("book/recordings/unconsumed-send.json", "\"sides\"", "\"pages\"");
-    assert!(book.error().contains("run `cargo lab record unconsumed-send`"), "{}", book.error());
+fn what_nobody_recorded_fails_once_and_has_a_placeholder_where_somebody_writes() {
+    let all = "{{#chart not-recorded}}\n\n{{#gauges not-recorded}}\n\nIt left {{#value not-recorded leak after.tasks}}.\n\n\
+        {{#screen not-recorded}}\n\n{{#shown not-recorded guard.txt}}";
+    let book = SmallBook::new().with_line(all);
+    let error = book.error();
+    let renew = "run `cargo lab record not-recorded`";
+    for file in
+        ["book/recordings/not-recorded.json", "book/src/screens/not-recorded.svg", "scenarios/not-recorded/guard.txt"]
+    {
+        assert_eq!(error.matches(&format!("{file} is missing: {renew}")).count(), 1, "{file}: {error}");
+    }
+    let out = book::build(book.root(), None, For::Lab).unwrap();
+    let page = fs::read_to_string(out.join("unconsumed-send.html")).unwrap();
+    assert_eq!(page.matches("Not recorded yet: run <code>cargo lab record not-recorded</code>").count(), 4);
+    assert!(page.contains("It left <em title=\"run cargo lab record not-recorded\">not recorded yet</em>."));
 }
 
 #[test]
-fn a_recording_that_is_older_than_its_scenario_fails_and_only_warns_where_somebody_writes() {
-    let stale = [
+fn a_stale_exhibit_fails_in_one_line_and_only_warns_where_somebody_writes() {
+    let (ways, guard) = ("scenarios/unconsumed-send/ways.md", "scenarios/unconsumed-send/guard.txt");
+    let (run, screen) = ("book/recordings/unconsumed-send.json", "book/src/screens/unconsumed-send.txt");
+    for (file, from, to, reason, stale) in [
         (
             "scenarios/unconsumed-send/leak.rs",
-            "channel::<Offer>(1)",
-            "channel::<Offer>(2)",
+            "(1)",
+            "(2)",
             "is older than its sources",
+            &[ways, guard, run, screen][..],
         ),
-        ("Cargo.lock", "1.54.1", "1.54.2", "was made with tokio 1.54.1, locked is 1.54.2"),
-    ];
-    for (file, from, to, reason) in stale {
+        ("crates/stage/src/lib.rs", "real", "whole", "is older than its sources", &[ways, guard, run, screen]),
+        ("crates/leakcheck/src/lib.rs", "real", "whole", "is older than its sources", &[guard]),
+        ("Cargo.lock", "1.54.1", "1.54.2", "was made with tokio 1.54.1, locked is 1.54.2", &[ways, guard, run, screen]),
+        (
+            "Cargo.lock",
+            "0.30.0",
+            "0.31.0",
+            "was made with tungstenite 0.30.0, locked is 0.31.0",
+            &[ways, guard, run, screen],
+        ),
+        (ways, "drop", "drip", "was changed after it was made", &[ways]),
+        (screen, "a", "b", "was changed after it was made", &[screen]),
+    ] {
         let book = SmallBook::new().replace(file, from, to);
         let error = book.error();
-        assert!(error.contains(reason) && error.contains("run `cargo lab record unconsumed-send`"), "{error}");
+        for one in [ways, guard, run, screen] {
+            let line = format!("{one} {reason}: run `cargo lab record unconsumed-send`");
+            assert_eq!(
+                error.lines().filter(|said| said.ends_with(&line)).count(),
+                usize::from(stale.contains(&one)),
+                "{error}"
+            );
+        }
+        book::build(book.root(), None, For::Lab).unwrap();
+    }
+}
+
+#[test]
+fn a_dead_link_and_a_missing_picture_are_named_with_chapter_and_line() {
+    for (line, reason) in [
+        ("[a](none.md)", "<a> none.html: no such file"),
+        ("[a](unconsumed-send.md#none)", "<a> unconsumed-send.html#none: no such fragment"),
+        ("![a](none.svg)", "<img> none.svg: no such file"),
+        ("![a](https://example.org/a.svg)", "<img> https://example.org/a.svg: loaded from another host"),
+    ] {
+        let book = SmallBook::new().with_line(line);
+        let error = book.error();
+        let said = format!("unconsumed-send.md:{}: {reason}", book.lines());
+        assert!(error.contains("1 dead link(s)") && error.contains(&said), "{line}: {error}");
         book::build(book.root(), None, For::Lab).unwrap();
     }
 }
@@ -175,7 +157,7 @@ fn the_small_book_is_complete() {
     let book = SmallBook::new();
     let out = book::build(book.root(), None, For::Readers).unwrap();
     assert_eq!(out, book.root().join("target/book"));
-    assert_eq!(site::problems(&out), [] as [&str; 0]);
+    assert_eq!(links::problems(&out).unwrap(), []);
     let page = fs::read_to_string(out.join("unconsumed-send.html")).unwrap();
     for part in
         ["wb-chart", "wb-diff", "wb-sides", "wb-gauges", "wb-survivors", "wb-screen", "After 200 searches 1,200 tasks"]
@@ -184,13 +166,21 @@ fn the_small_book_is_complete() {
     }
     assert!(page.contains("<code>{{#chart NAME}}</code>"), "a directive in code was filled in");
     assert!(page.contains("<p>This line follows"), "what follows a table is no longer Markdown");
+    assert!(page.contains("<td>drop</td>"), "a table that a program made is no table");
+    assert!(page.contains("<code class=\"language-text\">leak: 6 tasks left\n"), "a report is not shown as it is");
+    let first = fs::read_to_string(out.join("index.html")).unwrap();
+    let map = "<strong>The leaks</strong></p>\n<ul>\n<li><a href=\"unconsumed-send.html\">Unconsumed send</a>: a price search";
+    assert!(first.contains(map), "{first}");
+    assert!(
+        first.contains("<a href=\"https://github.com/rust-lang/rust/issues/1234\">rust-lang/rust #1234</a>"),
+        "{first}"
+    );
 }
 
 #[test]
 fn the_book_itself_builds_without_a_warning_and_every_link_of_it_leads_somewhere() {
     let elsewhere = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let out = book::build(&repository(), Some(elsewhere.path()), For::Readers).unwrap();
-    assert_eq!(site::problems(&out), [] as [&str; 0]);
+    book::build(&repository(), Some(elsewhere.path()), For::Readers).unwrap();
 }
 
 #[test]
@@ -199,24 +189,6 @@ fn a_book_is_built_where_the_caller_says() {
     let out = book::build(book.root(), Some(&elsewhere.path().join("site")), For::Readers).unwrap();
     assert!(out.starts_with(elsewhere.path()) && out.join("index.html").is_file());
     assert!(!book.root().join("target").exists());
-}
-
-#[test]
-fn the_site_check_finds_what_is_wrong() {
-    let page = "<base href='/'><a href='none.html'>a</a><a href='#none'>b</a><img src='https://example.org/x.png'>\
-        <a href='https://example.org/'>fine</a><a href='/'>fine</a><script>'<a href=\"no\">'</script><i id='x'></i><a href='#x'>fine</a>";
-    let dir = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    fs::write(dir.path().join("index.html"), page).unwrap();
-    fs::write(dir.path().join("x.css"), "a { background: url(https://example.org/x.png) }").unwrap();
-    assert_eq!(
-        site::problems(dir.path()),
-        [
-            "index.html: <a> none.html: no such file",
-            "index.html: <a> #none: no such fragment",
-            "index.html: <img> https://example.org/x.png: loaded from another host",
-            "x.css: loads from elsewhere",
-        ]
-    );
 }
 
 #[test]
