@@ -90,11 +90,15 @@ impl Clock {
         Moment { at: Instant::now(), late: self.lock().late }
     }
 
-    /// True when the process was late for a good part of the time since.
+    /// True when the process was late for a good part of the time since. What ended at once did not end because it was late.
     pub(crate) fn was_late_since(&self, since: Moment) -> bool {
+        let life = since.at.elapsed();
+        if life < WINDOW_MIN {
+            return false;
+        }
         self.close_window(WINDOW_MIN);
         let late = self.lock().late.saturating_sub(since.late);
-        late > Duration::ZERO && late.as_secs_f64() >= since.at.elapsed().as_secs_f64() * LATE_SHARE_MAX
+        late > Duration::ZERO && late.as_secs_f64() >= life.as_secs_f64() * LATE_SHARE_MAX
     }
 
     pub(crate) fn lateness(&self, units_late: u64) -> Lateness {
