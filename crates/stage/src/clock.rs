@@ -77,12 +77,10 @@ impl Clock {
         }
     }
 
-    /// Sleeps for one tick, and keeps how much longer it took.
+    /// Sleeps for one tick, and keeps how much longer it is since the last one.
     pub(crate) fn tick(&self) {
-        let began = Instant::now();
         std::thread::sleep(TICK);
-        let late = began.elapsed().saturating_sub(TICK);
-        self.lock().ticked(Instant::now(), late);
+        self.lock().ticked(Instant::now());
         self.close_window(WINDOW);
     }
 
@@ -144,7 +142,9 @@ impl Measured {
         }
     }
 
-    fn ticked(&mut self, now: Instant, late: Duration) {
+    /// Between two ticks is the sleep, and what little the clock does besides: it may be held up there, too.
+    fn ticked(&mut self, now: Instant) {
+        let late = now.saturating_duration_since(self.window.ticked).saturating_sub(TICK);
         self.timer_late += late;
         self.timer_late_max = self.timer_late_max.max(late);
         self.window.timer_late_max = self.window.timer_late_max.max(late);
@@ -200,7 +200,8 @@ mod tests {
         for &(late, waits) in windows {
             now += WINDOW;
             waited += waits * MS;
-            measured.ticked(now, late * MS);
+            measured.window.ticked = now - TICK - late * MS;
+            measured.ticked(now);
             measured.close_window(now, Waits::from([(7, waited)]));
         }
         assert_eq!(measured.measured, WINDOW * windows.len() as u32);
@@ -219,7 +220,7 @@ mod tests {
     fn a_short_window_is_not_judged() {
         let now = Instant::now();
         let mut measured = Measured::from(now, Waits::new());
-        measured.ticked(now, Duration::from_secs(1));
+        measured.ticked(now + Duration::from_secs(1));
         measured.close_window(now + WINDOW_MIN - MS, Waits::from([(7, Duration::from_secs(1))]));
         assert_eq!((measured.measured, measured.late), (Duration::ZERO, Duration::ZERO));
     }
@@ -228,7 +229,7 @@ mod tests {
     fn a_timer_that_is_overdue_is_late_before_it_comes() {
         let now = Instant::now();
         let mut measured = Measured::from(now, Waits::new());
-        measured.ticked(now, Duration::ZERO);
+        measured.ticked(now);
         measured.close_window(now + WINDOW, Waits::new());
         assert_eq!(measured.late, WINDOW);
     }
