@@ -24,11 +24,11 @@ const TIMER_LATE_MAX: Duration = Duration::from_millis(60);
 const WAITED_SHARE_MAX: f64 = 0.75;
 /// A run is too busy to be judged when this share of its windows was late, and so is a unit when this share of its life was.
 ///
-/// The share of late windows, on two cores with 0, 2 and 20 busy processes: `unconsumed-send-leak` 0, 0 and 0.57,
-/// `worker-pool-stop-leak` 0, 0 and 0.64, `missing-cancel-fix`, `websocket-broadcast-fix` and `unclosed-os-pipe-wrong-thread` 0
-/// with 2. `select-without-exit-wrong-poll`, which never sleeps and so waits for others most, has 0.05 with 0, and 0 with 2.
-/// Where units of `worker-pool-stop` timed out after 20 s, it was 0.99.
-const LATE_SHARE_MAX: f64 = 0.25;
+/// The share of late windows on two cores, three or four programs at once. With 2 busy processes beside them: 0 in 23 runs of
+/// `unconsumed-send-leak`, `missing-cancel-wrong-timeout`, `worker-pool-stop-wrong` and `websocket-broadcast-fix`, 0.03 in one more.
+/// With 20: 0.32, 0.48, 0.33 and 0.13; `graceful-drain-fix`, which mostly sleeps, 0. All were judged right. Where units of
+/// `worker-pool-stop-leak` timed out after 20 s, it was 0.99.
+const LATE_SHARE_MAX: f64 = 0.1;
 /// No more threads than this are looked at.
 const THREADS_MAX: usize = 512;
 
