@@ -23,7 +23,8 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use world::{
-    ANY_PORT, Place, Ready, STOP_LIMIT, push_all, restart_all_day,
+    ANY_PORT, Place, Ready, STOP_LIMIT, provider::push_all,
+    restart_all_day,
 };
 
 fn main() -> anyhow::Result<ExitCode> {

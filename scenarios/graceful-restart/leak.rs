@@ -23,7 +23,9 @@ use tokio::{
     time::{interval, timeout},
 };
 use tokio_util::sync::CancellationToken;
-use world::{ANY_PORT, Place, Ready, push_all, restart_all_day};
+use world::{
+    ANY_PORT, Place, Ready, provider::push_all, restart_all_day,
+};
 
 fn main() -> anyhow::Result<ExitCode> {
     match Place::from_args() {

@@ -1,7 +1,7 @@
 //! The outside world: the provider that takes the pushes, one caller, and a supervisor that does not wait for ever.
 
 #[path = "provider.rs"]
-mod provider;
+pub(crate) mod provider;
 
 use std::{
     fmt::{Display, Formatter},
@@ -15,7 +15,7 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
-pub(crate) use provider::{Pace, Provider, push_all};
+use provider::{Pace, Provider};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},

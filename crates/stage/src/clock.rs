@@ -24,11 +24,10 @@ const TIMER_LATE_MAX: Duration = Duration::from_millis(60);
 const WAITED_SHARE_MAX: f64 = 0.75;
 /// A run is too busy to be judged when this share of its windows was late, and so is a unit when this share of its life was.
 ///
-/// The share of late windows, on two cores with 0, 2 and 20 busy processes: `unconsumed-send-leak` 0, 0 and 0.57,
-/// `worker-pool-stop-leak` 0, 0 and 0.64, `missing-cancel-fix`, `websocket-broadcast-fix` and `unclosed-os-pipe-wrong-thread` 0
-/// with 2. `select-without-exit-wrong-poll`, which never sleeps and so waits for others most, has 0.05 with 0, and 0 with 2.
-/// Where units of `worker-pool-stop` timed out after 20 s, it was 0.99.
-const LATE_SHARE_MAX: f64 = 0.25;
+/// The share of late windows on two cores, three or four scenarios' programs at once. With 2 busy processes beside them: 0 in 23 runs,
+/// 0.03 in one more, 0.05 in a program that never sleeps. With 20 busy processes: 0.28 to 0.48 in five runs, 0.13 and 0 in two whose
+/// programs mostly sleep; all seven were judged right. Where units timed out after 20 s, it was 0.99.
+const LATE_SHARE_MAX: f64 = 0.1;
 /// No more threads than this are looked at.
 const THREADS_MAX: usize = 512;
 
@@ -77,12 +76,10 @@ impl Clock {
         }
     }
 
-    /// Sleeps for one tick, and keeps how much longer it took.
+    /// Sleeps for one tick, and keeps how much longer it is since the last one.
     pub(crate) fn tick(&self) {
-        let began = Instant::now();
         std::thread::sleep(TICK);
-        let late = began.elapsed().saturating_sub(TICK);
-        self.lock().ticked(Instant::now(), late);
+        self.lock().ticked(Instant::now());
         self.close_window(WINDOW);
     }
 
@@ -90,11 +87,15 @@ impl Clock {
         Moment { at: Instant::now(), late: self.lock().late }
     }
 
-    /// True when the process was late for a good part of the time since.
+    /// True when the process was late for a good part of the time since. What ended at once did not end because it was late.
     pub(crate) fn was_late_since(&self, since: Moment) -> bool {
+        let life = since.at.elapsed();
+        if life < WINDOW_MIN {
+            return false;
+        }
         self.close_window(WINDOW_MIN);
         let late = self.lock().late.saturating_sub(since.late);
-        late > Duration::ZERO && late.as_secs_f64() >= since.at.elapsed().as_secs_f64() * LATE_SHARE_MAX
+        late > Duration::ZERO && late.as_secs_f64() >= life.as_secs_f64() * LATE_SHARE_MAX
     }
 
     pub(crate) fn lateness(&self, units_late: u64) -> Lateness {
@@ -140,7 +141,9 @@ impl Measured {
         }
     }
 
-    fn ticked(&mut self, now: Instant, late: Duration) {
+    /// Between two ticks is the sleep, and what little the clock does besides: it may be held up there, too.
+    fn ticked(&mut self, now: Instant) {
+        let late = now.saturating_duration_since(self.window.ticked).saturating_sub(TICK);
         self.timer_late += late;
         self.timer_late_max = self.timer_late_max.max(late);
         self.window.timer_late_max = self.window.timer_late_max.max(late);
@@ -196,7 +199,8 @@ mod tests {
         for &(late, waits) in windows {
             now += WINDOW;
             waited += waits * MS;
-            measured.ticked(now, late * MS);
+            measured.window.ticked = now - TICK - late * MS;
+            measured.ticked(now);
             measured.close_window(now, Waits::from([(7, waited)]));
         }
         assert_eq!(measured.measured, WINDOW * windows.len() as u32);
@@ -215,7 +219,7 @@ mod tests {
     fn a_short_window_is_not_judged() {
         let now = Instant::now();
         let mut measured = Measured::from(now, Waits::new());
-        measured.ticked(now, Duration::from_secs(1));
+        measured.ticked(now + Duration::from_secs(1));
         measured.close_window(now + WINDOW_MIN - MS, Waits::from([(7, Duration::from_secs(1))]));
         assert_eq!((measured.measured, measured.late), (Duration::ZERO, Duration::ZERO));
     }
@@ -224,7 +228,7 @@ mod tests {
     fn a_timer_that_is_overdue_is_late_before_it_comes() {
         let now = Instant::now();
         let mut measured = Measured::from(now, Waits::new());
-        measured.ticked(now, Duration::ZERO);
+        measured.ticked(now);
         measured.close_window(now + WINDOW, Waits::new());
         assert_eq!(measured.late, WINDOW);
     }

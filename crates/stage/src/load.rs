@@ -16,7 +16,7 @@ const BACK: Duration = Duration::from_millis(750);
 /// When a load ends early, units that are under way get this long to finish.
 const FINISH_LIMIT: Duration = Duration::from_secs(2);
 /// When somebody interrupts the run, they do not wait that long; nor do they for the counts to come to rest.
-const INTERRUPTED_LIMIT: Duration = Duration::from_millis(250);
+const INTERRUPTED_LIMIT: Duration = Duration::from_millis(100);
 
 /// What a run shall offer.
 pub(crate) struct Plan {

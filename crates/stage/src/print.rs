@@ -158,3 +158,59 @@ fn say(line: &str) {
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MANIFEST: &str = "[package]\nname = 'mail'\ndescription = ''\n[package.metadata.lab]\nunit = 'letter'\nunits = 1\n\
+        rate = 1\ngauge = 'tasks'\nsurvivors = { leak = { tasks = 1 } }";
+    const REPORT: &str = r#"{"elapsed_ms":1,"units_done":1,"units_failed":0,"interrupted":false,"settled":true,"before":{},
+        "after":{},"survivors":{},"stated":{"tasks":1.0},"spawned_at":[],"problems":[]}"#;
+
+    /// What is said of a report that was changed by `spoil`.
+    fn verdict(spoil: impl FnOnce(&mut Report)) -> String {
+        let side = Side::parse("mail-leak", MANIFEST).unwrap();
+        let mut report = serde_json::from_str(REPORT).unwrap();
+        spoil(&mut report);
+        Printer::new(&side, false).verdict(&report)
+    }
+
+    fn differs(report: &mut Report) {
+        report.problems = vec!["31 units failed".into()];
+    }
+
+    #[test]
+    fn a_busy_machine_spoils_what_differs_and_nothing_else() {
+        let busy = |report: &mut Report| {
+            report.lateness =
+                Lateness { share: 0.5, waited_ms: 90, timer_late_ms_max: 7, too_busy: true, ..Lateness::default() };
+        };
+        assert_eq!(verdict(differs), "NOT WHAT THIS SIDE STATES: 31 units failed");
+        assert_eq!(verdict(busy), "LEAKS, as this side states");
+        let said = verdict(|report| {
+            differs(report);
+            busy(report);
+        });
+        assert!(
+            said.starts_with("CANNOT TELL: this machine was too busy for 50 % of the time (threads waited 90 ms"),
+            "{said}"
+        );
+        assert!(said.contains("7 ms late): 31 units failed. End other programs"), "{said}");
+    }
+
+    #[test]
+    fn who_interrupts_a_run_gets_no_verdict() {
+        assert_eq!(verdict(|report| report.interrupted = true), "STOPPED EARLY: no verdict");
+    }
+
+    #[test]
+    fn units_are_said_and_a_bound_is_no_share() {
+        let printer = Printer::new(&Side::parse("mail-leak", MANIFEST).unwrap(), false);
+        let report: Report = serde_json::from_str(REPORT).unwrap();
+        let memory = printer.left(&Gauge::named("rss_kib"), 1_024, 4_096, Stated::AtMost { at_most: 2_048 }, &report);
+        assert_eq!(memory, "rss_kib: 1 MiB before the load, 4 MiB after it (at most 2 MiB more stated)");
+        let tasks = printer.left(&Gauge::named("tasks"), 0, 1, Stated::PerUnit(1.0), &report);
+        assert_eq!(tasks, "tasks: 0 before the load, 1 after it: 0.00 left per letter (stated 1.00)");
+    }
+}

@@ -30,7 +30,10 @@ use tokio::{
     process::{Child, Command},
     time::{sleep, timeout},
 };
-use world::{Pace, Provider, STOP_LIMIT};
+use world::{
+    STOP_LIMIT,
+    provider::{Pace, Provider},
+};
 
 const LEAK: &str = env!("CARGO_BIN_EXE_graceful-restart-leak");
 const FIX: &str = env!("CARGO_BIN_EXE_graceful-restart-fix");
