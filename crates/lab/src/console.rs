@@ -30,7 +30,8 @@ const ATTACH_LIMIT: Duration = Duration::from_secs(5);
 pub const MESSAGE_MAX: usize = 64 * 1024 * 1024;
 /// So many tasks, resources and operations are remembered; a program that has more alive is no longer followed.
 const KNOWN_MAX: usize = 1_000_000;
-/// What following one program may take at most: a message, the next one on its way, and what is remembered (measured).
+/// What following one program may take at most: a message, the next one on its way, and what is remembered, which is 120
+/// bytes for each of [`KNOWN_MAX`] and as much again while they are grouped.
 pub const MEMORY_MAX_MIB: u64 = 2 * (MESSAGE_MAX as u64 / 1024 / 1024) + 256;
 /// So many parts of a message are taken in at a time: well below a millisecond each 100, also in a build without optimisation.
 const PORTION: usize = 200;

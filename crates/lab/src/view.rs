@@ -20,7 +20,7 @@ use crate::{
     series::{Phase, Series},
     side::Role,
 };
-use frame::{Frame, Row};
+use frame::{Frame, Row, phase};
 
 /// In a smaller terminal lines are printed instead.
 const ROOM_MIN: (usize, usize) = (50, 10);
@@ -249,14 +249,6 @@ fn details(verdict: &SideVerdict) -> Vec<String> {
 /// What to say of a wait.
 pub fn waits(waits_on: Option<&str>) -> &str {
     waits_on.unwrap_or("nothing the console can see (it sees locks, bounded sends, oneshots, intervals)")
-}
-
-fn phase(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Start => "start",
-        Phase::Load => "load",
-        Phase::Quiet => "quiet",
-    }
 }
 
 /// Columns and rows of the terminal, as they are now: readers change them in the middle of a run.

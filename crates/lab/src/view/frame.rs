@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use stage::gauge::rank;
 
-use super::{layout::Layout, phase};
-use crate::{plot::Plot, series::Series};
+use super::layout::Layout;
+use crate::{
+    plot::Plot,
+    series::{Phase, Series},
+};
 
 /// Room for the numbers left of the plot.
 const AXIS: usize = 8;
@@ -118,6 +121,15 @@ impl Frame<'_> {
     }
 }
 
+/// A phase in one word.
+pub(super) fn phase(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Start => "start",
+        Phase::Load => "load",
+        Phase::Quiet => "quiet",
+    }
+}
+
 impl Row {
     fn cut(&mut self, width: usize) {
         let mut left = width;
@@ -131,7 +143,7 @@ impl Row {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::series::{Phase, Sample};
+    use crate::series::Sample;
 
     /// The lines of a run of so many sides and gauges, without colours.
     fn drawn(room: (usize, usize), sides: usize, gauges: usize, notes: usize) -> Vec<String> {
