@@ -1,5 +1,7 @@
 //! The commands of `cargo lab`: arguments in, exit code out.
 
+mod plan;
+
 use std::{
     io::{IsTerminal, Write},
     path::Path,
@@ -19,7 +21,9 @@ use crate::{
     recording, root, screen,
     serve::Server,
     view::View,
+    words,
 };
+pub use plan::PairPlan;
 
 /// Prints a line. A reader that went away (`| head`) is no reason to fail.
 macro_rules! say {
@@ -191,7 +195,7 @@ impl Record {
 async fn record(root: &Path, scenario: &Scenario, screens: bool) -> anyhow::Result<()> {
     say!("{}: {}", scenario.name, scenario.side_names().join(", "));
     let on = |event: Event| match event {
-        Event::Build { text, done, total } => progress(&format!("building {done} of {total}: {text}")),
+        Event::Build { text, done, total } => progress(&words::building(&text, done, total)),
         Event::Sample { side, sample, .. } => progress(&format!("{side}: {} units done", sample.units_done)),
         Event::Verdict { .. } | Event::Error { .. } => {}
     };

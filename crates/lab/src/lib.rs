@@ -12,6 +12,7 @@ pub mod command;
 pub mod doctor;
 pub mod measure;
 pub mod pair;
+pub mod plan;
 pub mod plot;
 pub mod record;
 pub mod recording;

@@ -30,6 +30,9 @@ enum Command {
     Book(command::Book),
     /// Say what is wrong with this machine, and how to mend it
     Doctor(command::Doctor),
+    /// What scripts/pair opens, in lines that it reads
+    #[command(hide = true)]
+    PairPlan(command::PairPlan),
     /// mdBook's preprocessor protocol
     #[command(hide = true)]
     Preprocess(command::Preprocess),
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Some(Command::Record(record)) => record.run(),
         Some(Command::Book(book)) => book.run(),
         Some(Command::Doctor(doctor)) => doctor.run(),
+        Some(Command::PairPlan(plan)) => plan.run(),
         Some(Command::Preprocess(preprocess)) => preprocess.run(),
         Some(Command::Screen(screen)) => screen.run(),
     };

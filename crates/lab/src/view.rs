@@ -16,6 +16,7 @@ use crate::{
     pair::{Event, SideVerdict},
     plot::Plot,
     series::{Phase, Series},
+    words,
 };
 
 /// Below this the view does not fit, and lines are printed instead.
@@ -78,7 +79,7 @@ impl<'a> View<'a> {
     fn build(&mut self, text: &str, done: u32, total: u32) -> io::Result<()> {
         if self.live {
             let mut out = self.start_frame()?;
-            let line: String = format!("building {done} of {total}: {text}").chars().take(self.width()).collect();
+            let line: String = words::building(text, done, total).chars().take(self.width()).collect();
             writeln!(out, "{line}")?;
             self.drawn = 1;
             return out.flush();
@@ -87,7 +88,7 @@ impl<'a> View<'a> {
         let tenth = (done * 10).checked_div(total).unwrap_or(0);
         if tenth != self.last_build {
             self.last_build = tenth;
-            return writeln!(io::stdout(), "building {done} of {total}: {text}");
+            return writeln!(io::stdout(), "{}", words::building(text, done, total));
         }
         Ok(())
     }

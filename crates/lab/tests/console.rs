@@ -23,11 +23,22 @@ fn an_unknown_scenario_is_refused_with_the_known_ones() {
     for name in ["unconsumed-snd", "../scenarios/unconsumed-send", ""] {
         assert_refused(&pair(&[name]).output().unwrap(), &["no scenario", "unconsumed-send"]);
     }
+    assert_refused(&pair(&["unconsumed-snd"]).output().unwrap(), &["did you mean `unconsumed-send`?"]);
 }
 
 #[test]
 fn a_missing_side_is_refused_with_the_sides_there_are() {
-    assert_refused(&pair(&[SCENARIO, "leak", "wrong-one"]).output().unwrap(), &["no side 'wrong-one'", " leak fix"]);
+    assert_refused(&pair(&[SCENARIO, "leak", "wrong-one"]).output().unwrap(), &["no side `wrong-one`", "leak, fix"]);
+}
+
+#[test]
+fn wrong_arguments_are_refused_with_the_usage() {
+    for (args, part) in [(&[][..], "NAME"), (&[SCENARIO, "leak"], "2 values required"), (&["--nothing"], "--nothing")] {
+        let out = pair(args).output().unwrap();
+        let words = String::from_utf8_lossy(&out.stderr);
+        assert_eq!(out.status.code(), Some(2), "{words}");
+        assert!(words.contains(part) && words.contains("Usage: scripts/pair NAME"), "{words}");
+    }
 }
 
 #[test]
@@ -37,9 +48,11 @@ fn without_a_terminal_it_names_the_two_ways_that_need_none() {
 
 #[test]
 fn rustflags_that_hide_the_cfg_are_refused() {
-    let with = |flags| pair(&[SCENARIO]).env("RUSTFLAGS", flags).output().unwrap();
-    assert_refused(&with("-D warnings"), &["unset RUSTFLAGS"]);
-    assert_refused(&with("--cfg tokio_unstable"), &["no terminal"]);
+    let with = |name, flags| pair(&[SCENARIO]).env(name, flags).output().unwrap();
+    for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"] {
+        assert_refused(&with(name, "-Dwarnings"), &[&format!("unset {name}")]);
+        assert_refused(&with(name, "--cfg=tokio_unstable"), &["no terminal"]);
+    }
 }
 
 #[test]
@@ -57,7 +70,7 @@ fn without_tmux_it_says_how_to_get_it() {
 fn a_terminal_that_is_too_small_is_refused() {
     for room in [(80, 45), (120, 34), (230, 17)] {
         let terminal = Terminal::open(room);
-        assert_eq!(terminal.exit_code(), "1");
+        assert_eq!(terminal.exit_code(), "2");
         let screen = terminal.screen();
         assert!(screen.contains(&format!("{} columns and {} rows", room.0, room.1)), "{screen}");
     }
@@ -83,13 +96,31 @@ fn a_capture_shows_the_leak_and_its_fix() {
 }
 
 #[test]
-fn where_each_console_gets_100_columns_they_stand_side_by_side() {
-    let terminal = Terminal::open((201, 40));
+fn where_each_console_gets_enough_columns_they_stand_side_by_side() {
+    let terminal = Terminal::open((u32::from(lab::plan::columns_wide()), 40));
     terminal.await_consoles();
     let screen = terminal.screen();
     let both = screen.lines().any(|line| line.matches("(CONNECTED)").count() == 2);
     assert!(both && screen.lines().next().unwrap().contains("unconsumed-send-fix"), "{screen}");
     terminal.keys("q");
+    assert_eq!(terminal.exit_code(), "0");
+}
+
+#[test]
+fn inside_the_readers_tmux_the_keys_that_are_named_reach_the_consoles() {
+    let terminal = Terminal::open(ROOM);
+    terminal.await_consoles();
+    let screen = terminal.screen();
+    assert!(screen.contains("Ctrl-b Ctrl-b o: the other console"), "{screen}");
+    // What the reader looks at: keys go through the reader's tmux, and not past it.
+    let glass = Terminal::attached_to(&terminal);
+    glass.await_consoles();
+    let inner = format!("pair-{}", terminal.script());
+    let active = || tmux(&inner, &["display", "-p", "-t", "pair:consoles", "#{pane_index}"]);
+    let before = active();
+    ["C-b", "C-b", "o"].iter().for_each(|key| glass.keys(key));
+    until("the other console", || (active() != before).then_some(()));
+    glass.keys("q");
     assert_eq!(terminal.exit_code(), "0");
 }
 
@@ -225,6 +256,19 @@ impl Terminal {
         terminal
     }
 
+    /// Opens a terminal in which another one's tmux is attached.
+    fn attached_to(other: &Terminal) -> Self {
+        let scratch = Scratch::new();
+        let name = format!("glass-{}", scratch.0.file_name().unwrap().to_string_lossy());
+        let glass = Self { name, scratch };
+        let attach = format!("unset TMUX; exec tmux -u -L {} -f /dev/null attach", other.name);
+        let room = [ROOM.0.to_string(), ROOM.1.to_string()];
+        // Without a prefix of its own: it plays the keyboard.
+        let set = [";", "set", "status", "off", ";", "set", "prefix", "None"];
+        glass.tmux(&[&["new-session", "-d", "-x", &room[0], "-y", &room[1], &attach], &set[..]].concat());
+        glass
+    }
+
     fn tmux(&self, args: &[&str]) -> String {
         tmux(&self.name, args)
     }
@@ -341,7 +385,8 @@ fn idle(screen: &str) -> u64 {
 
 fn assert_refused(out: &Output, parts: &[&str]) {
     let words = String::from_utf8_lossy(&out.stderr);
-    assert!(!out.status.success() && words.lines().count() == 1, "{words}");
+    assert_eq!(out.status.code(), Some(2), "{words}");
+    assert!(words.lines().count() == 1, "{words}");
     parts.iter().for_each(|part| assert!(words.contains(part), "`{part}` is not in {words}"));
 }
 

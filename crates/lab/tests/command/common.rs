@@ -132,6 +132,7 @@ impl Fixture {
             fs::write(path, text).unwrap();
         };
         write("Cargo.toml", "[workspace]\nresolver = '3'\nmembers = ['scenarios/*']\n");
+        write("book/src/SUMMARY.md", "# Summary\n\n- [On fire](on-fire.md)\n");
         write("book.toml", "[book]\ntitle = 'Fixture'\n");
         let bins = ["leak", "fix"].map(|side| format!("[[bin]]\nname = 'on-fire-{side}'\npath = '{side}.rs'\n"));
         let lab = "unit = 'call'\nunits = 1\nrate = 1\ngauge = 'tasks'\nsurvivors = { leak = { tasks = 1 }, fix = { tasks = 0 } }";
@@ -161,7 +162,7 @@ impl Fixture {
         self.lab(args).output().unwrap()
     }
 
-    fn target(&self) -> PathBuf {
+    pub(crate) fn target(&self) -> PathBuf {
         self.folder.path().join("target")
     }
 

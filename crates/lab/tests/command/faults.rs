@@ -108,11 +108,13 @@ fn unknown_names_and_flags_are_one_line_and_exit_code_two() {
 }
 
 #[test]
-fn a_rustflags_variable_is_refused_with_the_repair() {
-    let output = lab(&["pair", PAIR]).env("RUSTFLAGS", "-C debuginfo=0").output().unwrap();
-    let words = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(words.contains("unset RUSTFLAGS") && words.lines().count() == 1, "{words}");
+fn a_variable_that_hides_the_cfg_is_refused_with_the_repair() {
+    for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"] {
+        let output = lab(&["pair", PAIR]).env(name, "-Cdebuginfo=0").output().unwrap();
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(words.contains(&format!("unset {name}")) && words.lines().count() == 1, "{words}");
+    }
 }
 
 #[test]
