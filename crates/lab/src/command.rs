@@ -1,6 +1,7 @@
 //! The commands of `cargo lab`: arguments in, exit code out.
 
 mod plan;
+mod repair;
 
 use std::{
     io::{IsTerminal, Write},
@@ -24,6 +25,7 @@ use crate::{
     words,
 };
 pub use plan::PairPlan;
+pub use repair::repair;
 
 /// Prints a line. A reader that went away (`| head`) is no reason to fail.
 macro_rules! say {
@@ -62,7 +64,7 @@ pub struct Pair {
     program_args: Vec<String>,
 }
 
-/// Nothing to ask.
+/// Takes no arguments.
 #[derive(Args)]
 pub struct List {}
 
@@ -76,7 +78,7 @@ pub struct Record {
     no_screens: bool,
 }
 
-/// Nothing to ask.
+/// Takes no arguments.
 #[derive(Args)]
 pub struct Book {}
 
@@ -88,13 +90,13 @@ pub struct Doctor {
     port: u16,
 }
 
-/// What mdBook says.
+/// What mdBook passes: nothing, or `supports RENDERER`.
 #[derive(Args)]
 pub struct Preprocess {
     args: Vec<String>,
 }
 
-/// What to draw.
+/// `OUT.svg TITLE=FILE…`.
 #[derive(Args)]
 pub struct Screen {
     args: Vec<String>,
