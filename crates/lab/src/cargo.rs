@@ -166,7 +166,9 @@ async fn messages(stdout: tokio::process::ChildStdout) -> anyhow::Result<Said> {
     while let Some(line) = lines.next_line().await? {
         let Ok(message) = serde_json::from_str::<Message>(&line) else { continue };
         match message {
-            Message { reason, target: Some(target), executable: Some(executable), .. } if reason == "compiler-artifact" => {
+            Message { reason, target: Some(target), executable: Some(executable), .. }
+                if reason == "compiler-artifact" =>
+            {
                 said.made.insert(target.name, executable);
             }
             Message { reason, message: Some(diagnostic), .. } if reason == "compiler-message" => {
@@ -271,7 +273,8 @@ mod tests {
     #[test]
     fn flags_without_the_cfg_are_hidden_and_the_stronger_variable_counts() {
         let check = |set: &[(&str, &str)], expected: Flags| {
-            let variable = |name: &str| set.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+            let variable =
+                |name: &str| set.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
             assert_eq!(flags(variable), expected, "{set:?}");
         };
         check(&[], Flags::Unset);

@@ -133,9 +133,9 @@ fn tokio_console(root: Option<&Path>) -> Finding {
         Some(version) if version == wanted => {
             Fine(format!("tokio-console {wanted}; scripts/pair installs its own at its first use"))
         }
-        Some(other) => {
-            Note(format!("tokio-console is {other}, the workbook is made for {wanted}: run `{install}` (about 4 minutes)"))
-        }
+        Some(other) => Note(format!(
+            "tokio-console is {other}, the workbook is made for {wanted}: run `{install}` (about 4 minutes)"
+        )),
         None => Note(format!(
             "tokio-console is missing: scripts/pair installs it at its first use, or run `{install}` (about 4 minutes)"
         )),

@@ -57,10 +57,7 @@ pub fn console_install(target: &Path) -> (PathBuf, String) {
     let tools = target.join("tools");
     let version = console_version();
     let root = tools.display();
-    (
-        tools.join("bin/tokio-console"),
-        format!("cargo install tokio-console --version {version} --locked --root {root}"),
-    )
+    (tools.join("bin/tokio-console"), format!("cargo install tokio-console --version {version} --locked --root {root}"))
 }
 
 /// The narrowest terminal in which the consoles stand side by side.
@@ -147,7 +144,11 @@ mod tests {
         let root = crate::root::find().unwrap();
         for screen in std::fs::read_dir(root.join("book/src/screens")).unwrap() {
             let path = screen.unwrap().path();
-            let text = if path.extension().is_some_and(|end| end == "txt") { std::fs::read_to_string(&path) } else { continue };
+            let text = if path.extension().is_some_and(|end| end == "txt") {
+                std::fs::read_to_string(&path)
+            } else {
+                continue;
+            };
             for place in text.unwrap().split_whitespace().filter(|word| word.starts_with("scenarios/")) {
                 let line = place.split(':').take(2).collect::<Vec<_>>().join(":");
                 let needed = usize::from(CONSOLE_COLUMNS) + line.len();

@@ -37,7 +37,10 @@ fn features(packages: &[&str], edges: &str) -> Features {
 fn differences(what: &str, one: &Features, all: &Features, shared: &Features) -> Vec<String> {
     let differ = one.iter().filter(|(name, sets)| shared.contains_key(*name) && !sets.is_subset(&all[*name]));
     let differ = differ.map(|(name, sets)| {
-        format!("{what} builds {name} with {sets:?}, the workbook with {:?}: ask for the same in its Cargo.toml", all[name])
+        format!(
+            "{what} builds {name} with {sets:?}, the workbook with {:?}: ask for the same in its Cargo.toml",
+            all[name]
+        )
     });
     differ.collect()
 }
@@ -75,7 +78,8 @@ fn a_crate_with_fewer_features_is_found_and_one_of_its_own_is_not() {
 
 #[test]
 fn the_lab_starts_in_every_folder_without_a_second_build() {
-    let folders = ["scenarios/unconsumed-send", "scenarios", "crates/stage", "crates/lab/src", "book/src", "tests/browser"];
+    let folders =
+        ["scenarios/unconsumed-send", "scenarios", "crates/stage", "crates/lab/src", "book/src", "tests/browser"];
     for folder in folders {
         let output = Command::new("cargo").args(["lab", "list"]).current_dir(root().join(folder)).output().unwrap();
         let words = String::from_utf8_lossy(&output.stderr);

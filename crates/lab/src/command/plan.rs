@@ -1,9 +1,10 @@
-use std::{path::PathBuf, process::ExitCode};
+//! The hidden command that `scripts/pair` asks.
+
+use std::{io::Write, path::PathBuf, process::ExitCode};
 
 use clap::Args;
 
-use super::{Write, root};
-use crate::{cargo, plan};
+use crate::{cargo, plan, root};
 
 /// What `scripts/pair` was asked. The script says where it was called, because it moves to the root.
 #[derive(Args)]
