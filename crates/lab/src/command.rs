@@ -1,6 +1,8 @@
 //! The commands of `cargo lab`: arguments in, exit code out.
 
 mod pair;
+mod plan;
+mod repair;
 
 use std::{
     io::{IsTerminal, Write},
@@ -23,6 +25,8 @@ use crate::{
     serve::Server,
 };
 pub use pair::Pair;
+pub use plan::PairPlan;
+pub use repair::repair;
 
 /// Prints a line. A reader that went away (`| head`) is no reason to fail.
 macro_rules! say {
@@ -45,7 +49,7 @@ pub struct Serve {
     no_open: bool,
 }
 
-/// Nothing to ask.
+/// Takes no arguments.
 #[derive(Args)]
 pub struct List {}
 
@@ -59,7 +63,7 @@ pub struct Record {
     only: Vec<Kind>,
 }
 
-/// Nothing to ask.
+/// Takes no arguments.
 #[derive(Args)]
 pub struct Book {}
 
@@ -71,13 +75,13 @@ pub struct Doctor {
     port: u16,
 }
 
-/// What mdBook says.
+/// What mdBook passes: nothing, or `supports RENDERER`.
 #[derive(Args)]
 pub struct Preprocess {
     args: Vec<String>,
 }
 
-/// What to draw.
+/// `OUT.svg TITLE=FILE…`.
 #[derive(Args)]
 pub struct Screen {
     args: Vec<String>,

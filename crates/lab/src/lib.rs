@@ -16,6 +16,7 @@ pub mod guard;
 pub mod made_by;
 pub mod measure;
 pub mod pair;
+pub mod plan;
 pub mod plot;
 pub mod recording;
 pub mod renew;

@@ -19,6 +19,7 @@ use crate::{
     pair::{Event, SideVerdict},
     series::{Phase, Series},
     side::Role,
+    words,
 };
 use frame::{Frame, Row, phase};
 
@@ -86,7 +87,7 @@ impl<'a> View<'a> {
     }
 
     fn build(&mut self, text: &str, done: u32, total: u32) -> io::Result<()> {
-        let line = format!("building {done} of {total}: {text}");
+        let line = words::building(text, done, total);
         if self.live {
             self.building = true;
             let mut out = io::stdout().lock();

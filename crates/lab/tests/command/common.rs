@@ -145,6 +145,7 @@ impl Fixture {
             fs::write(path, text).unwrap();
         };
         write("Cargo.toml", "[workspace]\nresolver = '3'\nmembers = ['scenarios/*']\n");
+        write("book/src/SUMMARY.md", "# Summary\n\n- [On fire](on-fire.md)\n");
         write("book.toml", "[book]\ntitle = 'Fixture'\n");
         write("book/src/SUMMARY.md", "# Summary\n\n- [On fire](on-fire.md)\n");
         let bins = ["leak", "fix"].map(|side| format!("[[bin]]\nname = 'on-fire-{side}'\npath = '{side}.rs'\n"));
@@ -175,7 +176,7 @@ impl Fixture {
         self.lab(args).output().unwrap()
     }
 
-    fn target(&self) -> PathBuf {
+    pub(crate) fn target(&self) -> PathBuf {
         self.folder.path().join("target")
     }
 

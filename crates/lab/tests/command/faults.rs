@@ -99,15 +99,18 @@ fn unknown_names_and_flags_are_one_line_and_exit_code_two() {
     check(&["pair", "unconsumed-sned"], "did you mean `unconsumed-send`?");
     check(&["pair", PAIR, "--sides", "leak,fxi"], "has no side `fxi`");
     check(&["record", "nothing-there"], "there is no scenario `nothing-there`");
+    check(&["pair", PAIR, "--units", "5"], &format!("cargo lab pair {PAIR} -- --units 5"));
     check(&["pear"], "a similar subcommand exists: 'pair'");
 }
 
 #[test]
-fn a_rustflags_variable_is_refused_with_the_repair() {
-    let output = lab(&["pair", PAIR]).env("RUSTFLAGS", "-C debuginfo=0").output().unwrap();
-    let words = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(words.contains("unset RUSTFLAGS") && words.lines().count() == 1, "{words}");
+fn a_variable_that_hides_the_cfg_is_refused_with_the_repair() {
+    for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"] {
+        let output = lab(&["pair", PAIR]).env(name, "-Cdebuginfo=0").output().unwrap();
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(words.contains(&format!("unset {name}")) && words.lines().count() == 1, "{words}");
+    }
 }
 
 #[test]
