@@ -1,0 +1,232 @@
+//! Runs of pairs for the page that asks, as lines of JSON: the events of [`pair`], and drawings of them.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::{
+    Json, Router,
+    body::Body,
+    extract::{FromRequest, Path as UrlPath, Request, State},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use futures_util::{Stream, stream};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
+    task::JoinSet,
+    time::Instant,
+};
+
+use super::drawing;
+use crate::{
+    catalogue::{Catalogue, Scenario},
+    pair::{self, Event},
+    same_site::{Form, Refusal},
+    series::Series,
+};
+
+/// Runs at the same time: each is two programs, on what may be two cores. A run of more than two sides takes the place of
+/// [`RUNS_MAX`] runs.
+const RUNS_MAX: u32 = 2;
+const SIDES_OF_ONE_RUN: usize = 2;
+/// Events that wait for a slow page; beyond that, samples are left out.
+const EVENTS_MAX: usize = 1024;
+/// Drawings are no more often than samples.
+const TICK: Duration = Duration::from_millis(250);
+/// The request names sides in a few bytes.
+const REQUEST_LIMIT: Duration = Duration::from_secs(10);
+
+#[derive(Clone)]
+struct Lab {
+    root: Arc<Path>,
+    runs: Arc<Semaphore>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    sides: Vec<String>,
+}
+
+/// One line to the page.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Told {
+    Event(Event),
+    Drawing(Drawing),
+}
+
+/// A gauge of all sides, as it is now.
+#[derive(Serialize)]
+#[serde(tag = "event", rename = "drawing")]
+struct Drawing {
+    gauge: String,
+    svg: String,
+}
+
+pub(super) fn router(root: Arc<Path>) -> Router {
+    let lab = Lab { root, runs: Arc::new(Semaphore::new(RUNS_MAX as usize)) };
+    Router::new().route("/api/lab", get(scenarios)).route("/api/run/{name}", post(run)).with_state(lab)
+}
+
+async fn scenarios(State(lab): State<Lab>) -> Response {
+    match Catalogue::read(&lab.root) {
+        Ok(all) => {
+            let sides = |one: Scenario| (one.name.clone(), json!(one.side_names()));
+            let scenarios: serde_json::Map<_, _> = all.scenarios.into_iter().map(sides).collect();
+            Json(json!({ "scenarios": scenarios })).into_response()
+        }
+        Err(error) => refuse(StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}")),
+    }
+}
+
+async fn run(State(lab): State<Lab>, UrlPath(name): UrlPath<String>, request: Request) -> Response {
+    let sides = match tokio::time::timeout(REQUEST_LIMIT, Json::<Asked>::from_request(request, &())).await {
+        Ok(Ok(Json(asked))) => asked.sides,
+        Ok(Err(rejection)) => return refuse(rejection.status(), rejection.body_text()),
+        Err(_) => return refuse(StatusCode::REQUEST_TIMEOUT, "the request did not end".to_owned()),
+    };
+    let scenario = match Catalogue::read(&lab.root).and_then(|all| all.find(&name).cloned()) {
+        Ok(scenario) => scenario,
+        Err(error) => return refuse(StatusCode::NOT_FOUND, format!("{error:#}")),
+    };
+    if let Err(error) = scenario.check_sides(&sides) {
+        let known = sides.iter().all(|side| scenario.side(side).is_some());
+        let status = if known { StatusCode::BAD_REQUEST } else { StatusCode::NOT_FOUND };
+        return refuse(status, format!("{error:#}"));
+    }
+    match lab.runs.clone().try_acquire_many_owned(places(sides.len())) {
+        Ok(permit) => {
+            let lines = stream_of(lab.root, scenario, sides, permit);
+            ([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(lines)).into_response()
+        }
+        Err(_) => refuse(StatusCode::TOO_MANY_REQUESTS, no_place(sides.len())),
+    }
+}
+
+/// Two runs of up to two sides, or one of more.
+fn places(sides: usize) -> u32 {
+    if sides > SIDES_OF_ONE_RUN { RUNS_MAX } else { 1 }
+}
+
+fn no_place(sides: usize) -> String {
+    let why = if sides > SIDES_OF_ONE_RUN {
+        format!("a run of {sides} sides needs the lab for itself")
+    } else {
+        "the lab is busy, with two runs or with one of more than two sides".to_owned()
+    };
+    format!("{why}: wait for the others to end, press Stop in their pages, or close these")
+}
+
+fn refuse(status: StatusCode, message: String) -> Response {
+    Refusal::new(status, message).response(Form::Json)
+}
+
+/// The lines of one run. The stream owns the run: when the page closes, the stream is dropped, the run with it, and with that its
+/// programs. The run does not wait for the page: what a slow page has no room for is left out, but never the verdict. A page
+/// that takes nothing at all loses its connection, and so its run.
+fn stream_of(
+    root: Arc<Path>,
+    scenario: Scenario,
+    sides: Vec<String>,
+    permit: OwnedSemaphorePermit,
+) -> impl Stream<Item = serde_json::Result<String>> {
+    // The run sends, the response body receives; the run's end closes both.
+    let (tx, rx) = mpsc::channel(EVENTS_MAX);
+    let (last_tx, last) = oneshot::channel();
+    let mut owner = JoinSet::new();
+    let told = Page {
+        scenario: scenario.clone(),
+        rx,
+        last: Some(last),
+        series: BTreeMap::new(),
+        drawn: None,
+        ready: VecDeque::new(),
+    };
+    owner.spawn(async move {
+        let last_tx = std::sync::Mutex::new(Some(last_tx));
+        let on = |event: Event| {
+            if matches!(event, Event::Verdict { .. } | Event::Error { .. }) {
+                let sender = last_tx.lock().ok().and_then(|mut sender| sender.take());
+                let _ = sender.map(|sender| sender.send(event));
+            } else {
+                let _ = tx.try_send(event);
+            }
+        };
+        let _ = pair::run_to_verdict(&root, &scenario, &sides, &[], &on).await;
+        drop(permit);
+    });
+    stream::unfold((told, owner), |(mut page, owner)| async move {
+        let told = page.next().await?;
+        Some((serde_json::to_string(&told).map(|line| line + "\n"), (page, owner)))
+    })
+}
+
+/// What a page is told, in order.
+struct Page {
+    scenario: Scenario,
+    rx: mpsc::Receiver<Event>,
+    last: Option<oneshot::Receiver<Event>>,
+    series: BTreeMap<String, Series>,
+    /// When the last drawings were made; none when nothing came since that is not drawn yet.
+    drawn: Option<Instant>,
+    ready: VecDeque<Told>,
+}
+
+impl Page {
+    async fn next(&mut self) -> Option<Told> {
+        if let Some(ready) = self.ready.pop_front() {
+            return Some(ready);
+        }
+        if let Some(event) = self.rx.recv().await {
+            self.take_in(&event);
+            return Some(Told::Event(event));
+        }
+        // All is in: the last drawings, then the verdict.
+        let last = self.last.take()?.await.ok()?;
+        self.draw();
+        self.ready.push_back(Told::Event(last));
+        self.ready.pop_front()
+    }
+
+    /// Draws when a tick has passed since the last drawings and nothing newer waits: a slow page gets fewer.
+    fn take_in(&mut self, event: &Event) {
+        let Event::Sample { side, sample, console_tasks } = event else { return };
+        self.series.entry(side.clone()).or_default().push(sample, *console_tasks);
+        if self.rx.is_empty() && self.drawn.is_none_or(|drawn| drawn.elapsed() >= TICK) {
+            self.drawn = Some(Instant::now());
+            self.draw();
+        }
+    }
+
+    fn draw(&mut self) {
+        let drawings = drawing::all(&self.scenario, &self.series);
+        self.ready.extend(drawings.into_iter().map(|(gauge, svg)| Told::Drawing(Drawing { gauge, svg })));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_runs_of_two_sides_or_one_of_more() {
+        let runs = Arc::new(Semaphore::new(RUNS_MAX as usize));
+        let ask = |sides: usize| runs.clone().try_acquire_many_owned(places(sides)).ok();
+        let (first, second) = (ask(2), ask(1));
+        assert!(first.is_some() && second.is_some());
+        assert!(ask(1).is_none());
+        drop(first);
+        assert!(ask(3).is_none(), "a run of three beside another");
+        drop(second);
+        let alone = ask(8);
+        assert!(alone.is_some() && ask(1).is_none());
+    }
+}
