@@ -34,7 +34,7 @@ const CONNECTIONS_MAX: u64 = 256;
 const DESCRIPTORS_EACH: u64 = 4;
 const CONNECTIONS_MIN: u64 = 4;
 /// A head of a request is a few lines. This is also how long an idle connection stays.
-const HEAD_LIMIT: Duration = Duration::from_secs(10);
+const HEAD_LIMIT: Duration = Duration::from_secs(20);
 /// A client that takes nothing of its answer for so long is gone or stuck. The run that it asked for ends then.
 const STALL_LIMIT: Duration = Duration::from_secs(30);
 /// The system has no descriptor: look again after this.
@@ -111,15 +111,13 @@ struct Open {
 
 impl Open {
     fn take(&mut self, stream: TcpStream) {
-        let room = self.lines.len() < self.limits.connections;
-        if !room && !self.full {
-            eprintln!(
-                "{} connections are open, and no more will be: a new one takes the place of an idle one",
-                self.lines.len()
-            );
+        let (open, most) = (self.lines.len(), self.limits.connections);
+        if open >= most && !self.full {
+            eprintln!("{open} connections are open, and no more will be: a new one takes the place of an idle one");
         }
-        self.full = !room;
-        if !room && !self.make_room() {
+        // Told again only after it was quiet: a flood of connections is no flood of lines.
+        self.full = open >= most || (self.full && open > most / 2);
+        if open >= most && !self.make_room() {
             // Its buffer is empty, so it takes these few bytes; whoever does not get them sees the end.
             let _ = stream.try_write(NO_ROOM);
             return;

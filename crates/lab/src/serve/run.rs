@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     path::Path,
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -19,12 +19,12 @@ use futures_util::{Stream, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
+    sync::{Semaphore, mpsc, oneshot},
     task::JoinSet,
     time::Instant,
 };
 
-use super::drawing;
+use super::{connections::no_descriptor, drawing};
 use crate::{
     catalogue::{Catalogue, Scenario},
     pair::{self, Event},
@@ -83,7 +83,7 @@ async fn scenarios(State(lab): State<Lab>) -> Response {
             let scenarios: serde_json::Map<_, _> = all.scenarios.into_iter().map(sides).collect();
             Json(json!({ "scenarios": scenarios })).into_response()
         }
-        Err(error) => refuse(StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}")),
+        Err(error) => refuse(status_of(&error, StatusCode::INTERNAL_SERVER_ERROR), format!("{error:#}")),
     }
 }
 
@@ -95,7 +95,7 @@ async fn run(State(lab): State<Lab>, UrlPath(name): UrlPath<String>, request: Re
     };
     let scenario = match Catalogue::read(&lab.root).and_then(|all| all.find(&name).cloned()) {
         Ok(scenario) => scenario,
-        Err(error) => return refuse(StatusCode::NOT_FOUND, format!("{error:#}")),
+        Err(error) => return refuse(status_of(&error, StatusCode::NOT_FOUND), format!("{error:#}")),
     };
     if let Err(error) = scenario.check_sides(&sides) {
         let known = sides.iter().all(|side| scenario.side(side).is_some());
@@ -104,7 +104,10 @@ async fn run(State(lab): State<Lab>, UrlPath(name): UrlPath<String>, request: Re
     }
     match lab.runs.clone().try_acquire_many_owned(places(sides.len())) {
         Ok(permit) => {
-            let lines = stream_of(lab.root, scenario, sides, permit);
+            let lines = lines_of(scenario.clone(), |page| async move {
+                let _ = pair::run_to_verdict(&lab.root, &scenario, &sides, &[], &|event| page.tell(event)).await;
+                drop(permit);
+            });
             ([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(lines)).into_response()
         }
         Err(_) => refuse(StatusCode::TOO_MANY_REQUESTS, no_place(sides.len())),
@@ -125,6 +128,12 @@ fn no_place(sides: usize) -> String {
     format!("{why}: wait for the others to end, press Stop in their pages, or close these")
 }
 
+/// What could not be looked at is not "not found".
+fn status_of(error: &anyhow::Error, otherwise: StatusCode) -> StatusCode {
+    let starved = error.chain().filter_map(|cause| cause.downcast_ref()).any(no_descriptor);
+    if starved { StatusCode::SERVICE_UNAVAILABLE } else { otherwise }
+}
+
 fn refuse(status: StatusCode, message: String) -> Response {
     Refusal::new(status, message).response(Form::Json)
 }
@@ -132,41 +141,37 @@ fn refuse(status: StatusCode, message: String) -> Response {
 /// The lines of one run. The stream owns the run: when the page closes, the stream is dropped, the run with it, and with that its
 /// programs. The run does not wait for the page: what a slow page has no room for is left out, but never the verdict. A page
 /// that takes nothing at all loses its connection, and so its run.
-fn stream_of(
-    root: Arc<Path>,
+fn lines_of<R: Future<Output = ()> + Send + 'static>(
     scenario: Scenario,
-    sides: Vec<String>,
-    permit: OwnedSemaphorePermit,
+    run: impl FnOnce(Teller) -> R,
 ) -> impl Stream<Item = serde_json::Result<String>> {
     // The run sends, the response body receives; the run's end closes both.
     let (tx, rx) = mpsc::channel(EVENTS_MAX);
     let (last_tx, last) = oneshot::channel();
     let mut owner = JoinSet::new();
-    let told = Page {
-        scenario: scenario.clone(),
-        rx,
-        last: Some(last),
-        series: BTreeMap::new(),
-        drawn: None,
-        ready: VecDeque::new(),
-    };
-    owner.spawn(async move {
-        let last_tx = std::sync::Mutex::new(Some(last_tx));
-        let on = |event: Event| {
-            if matches!(event, Event::Verdict { .. } | Event::Error { .. }) {
-                let sender = last_tx.lock().ok().and_then(|mut sender| sender.take());
-                let _ = sender.map(|sender| sender.send(event));
-            } else {
-                let _ = tx.try_send(event);
-            }
-        };
-        let _ = pair::run_to_verdict(&root, &scenario, &sides, &[], &on).await;
-        drop(permit);
-    });
-    stream::unfold((told, owner), |(mut page, owner)| async move {
+    owner.spawn(run(Teller { tx, last: Mutex::new(Some(last_tx)) }));
+    let page = Page { scenario, rx, last: Some(last), series: BTreeMap::new(), drawn: None, ready: VecDeque::new() };
+    stream::unfold((page, owner), |(mut page, owner)| async move {
         let told = page.next().await?;
         Some((serde_json::to_string(&told).map(|line| line + "\n"), (page, owner)))
     })
+}
+
+/// The run's end of the line to its page.
+struct Teller {
+    tx: mpsc::Sender<Event>,
+    last: Mutex<Option<oneshot::Sender<Event>>>,
+}
+
+impl Teller {
+    fn tell(&self, event: Event) {
+        if !matches!(event, Event::Verdict { .. } | Event::Error { .. }) {
+            let _ = self.tx.try_send(event);
+        } else if let Some(last) = self.last.lock().ok().and_then(|mut last| last.take()) {
+            // A page that closed wants no verdict.
+            let _ = last.send(event);
+        }
+    }
 }
 
 /// What a page is told, in order.
@@ -213,20 +218,4 @@ impl Page {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn two_runs_of_two_sides_or_one_of_more() {
-        let runs = Arc::new(Semaphore::new(RUNS_MAX as usize));
-        let ask = |sides: usize| runs.clone().try_acquire_many_owned(places(sides)).ok();
-        let (first, second) = (ask(2), ask(1));
-        assert!(first.is_some() && second.is_some());
-        assert!(ask(1).is_none());
-        drop(first);
-        assert!(ask(3).is_none(), "a run of three beside another");
-        drop(second);
-        let alone = ask(8);
-        assert!(alone.is_some() && ask(1).is_none());
-    }
-}
+mod tests;

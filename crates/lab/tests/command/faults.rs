@@ -33,7 +33,7 @@ fn ctrl_c_ends_both_programs() {
 
 #[test]
 fn sigterm_ends_both_programs() {
-    ends_by(Signal::TERM, 130);
+    ends_by(Signal::TERM, 143);
 }
 
 #[test]
