@@ -6,6 +6,7 @@ use std::{
     path::Path,
     process::ExitCode,
     sync::Mutex,
+    time::Duration,
 };
 
 use anyhow::{Context, ensure};
@@ -29,6 +30,8 @@ macro_rules! say {
     }};
 }
 
+/// What is under way when a command ends gets this long.
+const SHUTDOWN_LIMIT: Duration = Duration::from_millis(500);
 /// Where the book is served unless told otherwise.
 const PORT: u16 = 3000;
 
@@ -305,7 +308,11 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 /// Runs a command's future on a runtime of its own.
 pub(crate) fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?.block_on(work)
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let result = runtime.block_on(work);
+    // All tasks end here. A build of the book is on a thread that cannot be stopped, and whoever pressed Ctrl-C does not wait for it.
+    runtime.shutdown_timeout(SHUTDOWN_LIMIT);
+    result
 }
 
 /// Waits for Ctrl-C, SIGTERM or SIGHUP; the exit code is the one that a shell gives to a program that a signal ended.

@@ -1,7 +1,7 @@
 //! Runs of pairs for the page that asks, as lines of JSON: the events of [`pair`], and drawings of them.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::VecDeque,
     path::Path,
     sync::{Arc, Mutex},
     time::Duration,
@@ -21,25 +21,25 @@ use serde_json::json;
 use tokio::{
     sync::{Semaphore, mpsc, oneshot},
     task::JoinSet,
-    time::Instant,
 };
 
-use super::{connections::no_descriptor, drawing};
+use super::{
+    connections::no_descriptor,
+    drawing::{Drawing, Live},
+};
 use crate::{
     catalogue::{Catalogue, Scenario},
     pair::{self, Event},
+    recording,
     same_site::{Form, Refusal},
-    series::Series,
 };
 
 /// Runs at the same time: each is two programs, on what may be two cores. A run of more than two sides takes the place of
 /// [`RUNS_MAX`] runs.
 const RUNS_MAX: u32 = 2;
 const SIDES_OF_ONE_RUN: usize = 2;
-/// Events that wait for a slow page; beyond that, samples are left out.
-const EVENTS_MAX: usize = 1024;
-/// Drawings are no more often than samples.
-const TICK: Duration = Duration::from_millis(250);
+/// Samples and drawings that wait for a slow page; beyond that they are left out.
+const EVENTS_MAX: usize = 256;
 /// The request names sides in a few bytes.
 const REQUEST_LIMIT: Duration = Duration::from_secs(10);
 
@@ -60,15 +60,15 @@ struct Asked {
 #[serde(untagged)]
 enum Told {
     Event(Event),
-    Drawing(Drawing),
+    Drawing(Drawn),
 }
 
 /// A gauge of all sides, as it is now.
 #[derive(Serialize)]
 #[serde(tag = "event", rename = "drawing")]
-struct Drawing {
-    gauge: String,
-    svg: String,
+struct Drawn {
+    #[serde(flatten)]
+    drawing: Drawing,
 }
 
 pub(super) fn router(root: Arc<Path>) -> Router {
@@ -104,8 +104,8 @@ async fn run(State(lab): State<Lab>, UrlPath(name): UrlPath<String>, request: Re
     }
     match lab.runs.clone().try_acquire_many_owned(places(sides.len())) {
         Ok(permit) => {
-            let lines = lines_of(scenario.clone(), |page| async move {
-                let _ = pair::run_to_verdict(&lab.root, &scenario, &sides, &[], &|event| page.tell(event)).await;
+            let lines = lines_of(|page| async move {
+                watched(&lab.root, &scenario, &sides, page).await;
                 drop(permit);
             });
             ([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(lines)).into_response()
@@ -138,19 +138,35 @@ fn refuse(status: StatusCode, message: String) -> Response {
     Refusal::new(status, message).response(Form::Json)
 }
 
+/// Runs, tells what happens, and draws it.
+async fn watched(root: &Path, scenario: &Scenario, sides: &[String], page: Teller) {
+    let recorded = recording::load(root, &scenario.name).ok();
+    let live = Mutex::new(Live::new(scenario.statement.clone(), sides.to_vec(), recorded));
+    let on = |event: Event| {
+        let drawings = match (&event, live.lock()) {
+            (Event::Sample { side, sample, console_tasks }, Ok(mut live)) => live.push(side, sample, *console_tasks),
+            _ => Vec::new(),
+        };
+        page.tell(event);
+        page.draw(drawings);
+    };
+    let runs = pair::run_to_verdict(root, scenario, sides, &[], &on).await;
+    let drawings = runs.ok().and_then(|runs| Some(live.lock().ok()?.end(&runs)));
+    page.end(drawings.unwrap_or_default());
+}
+
 /// The lines of one run. The stream owns the run: when the page closes, the stream is dropped, the run with it, and with that its
-/// programs. The run does not wait for the page: what a slow page has no room for is left out, but never the verdict. A page
+/// programs. The run does not wait for the page: what a slow page has no room for is left out, but never the end. A page
 /// that takes nothing at all loses its connection, and so its run.
 fn lines_of<R: Future<Output = ()> + Send + 'static>(
-    scenario: Scenario,
     run: impl FnOnce(Teller) -> R,
 ) -> impl Stream<Item = serde_json::Result<String>> {
     // The run sends, the response body receives; the run's end closes both.
     let (tx, rx) = mpsc::channel(EVENTS_MAX);
-    let (last_tx, last) = oneshot::channel();
+    let (end, last) = oneshot::channel();
     let mut owner = JoinSet::new();
-    owner.spawn(run(Teller { tx, last: Mutex::new(Some(last_tx)) }));
-    let page = Page { scenario, rx, last: Some(last), series: BTreeMap::new(), drawn: None, ready: VecDeque::new() };
+    owner.spawn(run(Teller { tx, verdict: Mutex::default(), end }));
+    let page = Page { rx, last: Some(last), rest: VecDeque::new() };
     stream::unfold((page, owner), |(mut page, owner)| async move {
         let told = page.next().await?;
         Some((serde_json::to_string(&told).map(|line| line + "\n"), (page, owner)))
@@ -159,61 +175,52 @@ fn lines_of<R: Future<Output = ()> + Send + 'static>(
 
 /// The run's end of the line to its page.
 struct Teller {
-    tx: mpsc::Sender<Event>,
-    last: Mutex<Option<oneshot::Sender<Event>>>,
+    tx: mpsc::Sender<Told>,
+    /// Told last.
+    verdict: Mutex<Option<Event>>,
+    end: oneshot::Sender<VecDeque<Told>>,
 }
 
 impl Teller {
     fn tell(&self, event: Event) {
         if !matches!(event, Event::Verdict { .. } | Event::Error { .. }) {
-            let _ = self.tx.try_send(event);
-        } else if let Some(last) = self.last.lock().ok().and_then(|mut last| last.take()) {
-            // A page that closed wants no verdict.
-            let _ = last.send(event);
+            let _ = self.tx.try_send(Told::Event(event));
+        } else if let Ok(mut verdict) = self.verdict.lock() {
+            *verdict = Some(event);
         }
+    }
+
+    fn draw(&self, drawings: Vec<Drawing>) {
+        for drawing in drawings {
+            let _ = self.tx.try_send(Told::Drawing(Drawn { drawing }));
+        }
+    }
+
+    /// The last drawings and the verdict wait for the page outside of the queue.
+    fn end(self, drawings: Vec<Drawing>) {
+        let drawings = drawings.into_iter().map(|drawing| Told::Drawing(Drawn { drawing }));
+        let verdict = self.verdict.into_inner().ok().flatten().map(Told::Event);
+        // A page that closed wants no verdict.
+        let _ = self.end.send(drawings.chain(verdict).collect());
     }
 }
 
 /// What a page is told, in order.
 struct Page {
-    scenario: Scenario,
-    rx: mpsc::Receiver<Event>,
-    last: Option<oneshot::Receiver<Event>>,
-    series: BTreeMap<String, Series>,
-    /// When the last drawings were made; none when nothing came since that is not drawn yet.
-    drawn: Option<Instant>,
-    ready: VecDeque<Told>,
+    rx: mpsc::Receiver<Told>,
+    last: Option<oneshot::Receiver<VecDeque<Told>>>,
+    rest: VecDeque<Told>,
 }
 
 impl Page {
     async fn next(&mut self) -> Option<Told> {
-        if let Some(ready) = self.ready.pop_front() {
-            return Some(ready);
+        if let Some(told) = self.rx.recv().await {
+            return Some(told);
         }
-        if let Some(event) = self.rx.recv().await {
-            self.take_in(&event);
-            return Some(Told::Event(event));
+        if let Some(last) = self.last.take() {
+            self.rest = last.await.unwrap_or_default();
         }
-        // All is in: the last drawings, then the verdict.
-        let last = self.last.take()?.await.ok()?;
-        self.draw();
-        self.ready.push_back(Told::Event(last));
-        self.ready.pop_front()
-    }
-
-    /// Draws when a tick has passed since the last drawings and nothing newer waits: a slow page gets fewer.
-    fn take_in(&mut self, event: &Event) {
-        let Event::Sample { side, sample, console_tasks } = event else { return };
-        self.series.entry(side.clone()).or_default().push(sample, *console_tasks);
-        if self.rx.is_empty() && self.drawn.is_none_or(|drawn| drawn.elapsed() >= TICK) {
-            self.drawn = Some(Instant::now());
-            self.draw();
-        }
-    }
-
-    fn draw(&mut self) {
-        let drawings = drawing::all(&self.scenario, &self.series);
-        self.ready.extend(drawings.into_iter().map(|(gauge, svg)| Told::Drawing(Drawing { gauge, svg })));
+        self.rest.pop_front()
     }
 }
 
