@@ -6,23 +6,25 @@ mod repair;
 
 use std::{
     io::{IsTerminal, Write},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::Path,
     process::ExitCode,
     sync::Mutex,
+    time::Duration,
 };
 
 use anyhow::{Context, ensure};
 use clap::Args;
 
 use crate::{
-    book,
+    book, browser,
     catalogue::Catalogue,
     doctor::{self, Finding},
     exhibit::Kind,
     pair::Event,
     renew::{Progress, Subject},
     root, screen,
-    serve::Server,
+    serve::{Name, Server},
 };
 pub use pair::Pair;
 pub use plan::PairPlan;
@@ -35,18 +37,28 @@ macro_rules! say {
     }};
 }
 
+/// What is under way when a command ends gets this long.
+const SHUTDOWN_LIMIT: Duration = Duration::from_millis(500);
 /// Where the book is served unless told otherwise.
 const PORT: u16 = 3000;
 
-/// Where to serve.
+/// Where to serve, and to whom.
 #[derive(Args)]
 pub struct Serve {
-    /// The port on 127.0.0.1; 0 picks a free one
+    /// The port; 0 picks a free one
     #[arg(long, default_value_t = PORT)]
     port: u16,
     /// Do not open a browser
     #[arg(long)]
     no_open: bool,
+    /// Answer under this name too, at this port or at any: for a proxy or a development container. `localhost` and addresses need
+    /// no mention, so `ssh -L 8080:127.0.0.1:3000` works without it. Repeat it for more names
+    #[arg(long, value_name = "NAME[:PORT]")]
+    host: Vec<Name>,
+    /// The address to listen on. In a container 0.0.0.0, so that a forwarded port reaches the lab. Whoever reaches it can run the
+    /// workbook's programs
+    #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    bind: IpAddr,
 }
 
 /// Takes no arguments.
@@ -87,29 +99,38 @@ pub struct Screen {
     args: Vec<String>,
 }
 
-impl Default for Serve {
-    fn default() -> Self {
-        Self { port: PORT, no_open: false }
-    }
-}
-
 impl Serve {
-    /// Serves until Ctrl-C or SIGTERM.
+    /// Serves until a signal.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let root = root::find()?;
         block_on(async {
-            let server = Server::bind(&root, self.port).await?;
-            let url = server.url()?;
-            say!("the book is at {url}   (Ctrl-C ends it)");
-            if !self.no_open {
-                open_browser(&url);
-            }
             tokio::select! {
                 biased;
                 code = interrupted() => Ok(code),
-                result = server.run() => result.map(|()| ExitCode::FAILURE),
+                result = self.serve(&root) => result,
             }
         })
+    }
+
+    async fn serve(&self, root: &Path) -> anyhow::Result<ExitCode> {
+        let server = Server::bind(root, SocketAddr::new(self.bind, self.port), &self.host).await?;
+        let url = server.url()?;
+        say!("the book is at {url}   (Ctrl-C ends it)");
+        if !self.bind.is_loopback() {
+            eprintln!("warning: whoever reaches {} of this machine can read the book and run its programs", self.bind);
+        }
+        let open = async {
+            if !self.no_open
+                && let Some(Err(_)) = browser::open(&url).await
+            {
+                say!("no browser opened: open the address yourself");
+            }
+            std::future::pending().await
+        };
+        tokio::select! {
+            never = server.run() => match never {},
+            never = open => never,
+        }
     }
 }
 
@@ -240,27 +261,6 @@ impl Screen {
     }
 }
 
-/// Opens the reader's browser where there is a desktop to open it on. The crates that do this bring half of Unicode along,
-/// and a newcomer waits for every crate.
-fn open_browser(url: &str) {
-    let has_desktop = !cfg!(target_os = "linux")
-        || ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| std::env::var_os(name).is_some());
-    if !std::io::stdout().is_terminal() || !has_desktop {
-        return;
-    }
-    let opener: &[&str] = match std::env::consts::OS {
-        "macos" => &["open"],
-        "windows" => &["cmd", "/c", "start"],
-        _ => &["xdg-open"],
-    };
-    let mut command = std::process::Command::new(opener[0]);
-    command.args(&opener[1..]).arg(url).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
-    // The reader ends it, not the lab.
-    if command.spawn().is_err() {
-        say!("no browser opened: open the address yourself");
-    }
-}
-
 fn print_json(event: &Event) {
     say!("{}", serde_json::to_string(event).unwrap_or_default());
 }
@@ -271,7 +271,11 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 /// Runs a command's future on a runtime of its own.
 pub(crate) fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?.block_on(work)
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let result = runtime.block_on(work);
+    // All tasks end here. A build of the book is on a thread that cannot be stopped, and whoever pressed Ctrl-C does not wait for it.
+    runtime.shutdown_timeout(SHUTDOWN_LIMIT);
+    result
 }
 
 /// Waits for Ctrl-C, SIGTERM or SIGHUP; the exit code is the one that a shell gives to a program that a signal ended.

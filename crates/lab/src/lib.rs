@@ -4,6 +4,7 @@
 //! page. Everything to the right of [`series`] is pure.
 
 pub mod book;
+mod browser;
 pub mod cargo;
 pub mod catalogue;
 pub mod chart;

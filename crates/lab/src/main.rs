@@ -9,9 +9,12 @@ use lab::command;
 #[command(name = "cargo lab", bin_name = "cargo lab")]
 #[command(about = "Runs, watches and judges leaking Tokio programs; builds and serves the book")]
 #[command(
-    after_help = "Without a command: serve.\nExit code: 0 as it should be, 1 not so, 2 wrong arguments or surroundings, 130 Ctrl-C, 143 SIGTERM, 129 SIGHUP."
+    args_conflicts_with_subcommands = true,
+    after_help = "Without a command: serve, with the options above.\nExit code: 0 as it should be, 1 not so, 2 wrong arguments or surroundings, 130 Ctrl-C, 143 SIGTERM, 129 SIGHUP."
 )]
 struct Cli {
+    #[command(flatten)]
+    serve: command::Serve,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -42,8 +45,9 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let result = match parse().command {
-        None => command::Serve::default().run(),
+    let Cli { serve, command } = parse();
+    let result = match command {
+        None => serve.run(),
         Some(Command::Serve(serve)) => serve.run(),
         Some(Command::Pair(pair)) => pair.run(),
         Some(Command::List(list)) => list.run(),

@@ -78,6 +78,12 @@ impl Lab {
         text
     }
 
+    /// Ends it; exit code and error output.
+    pub(crate) fn end_by(self, signal: Signal) -> (i32, String) {
+        self.signal(signal);
+        self.end()
+    }
+
     /// Waits for its end; exit code and error output. The code is negative for a signal.
     pub(crate) fn end(mut self) -> (i32, String) {
         let deadline = Instant::now() + LIMIT;
@@ -162,8 +168,23 @@ impl Fixture {
         Self { folder }
     }
 
+    /// A book of one page, beside a scenario that nobody runs.
+    pub(crate) fn book() -> Self {
+        let fixture = Self::new("fn main() {}", "fn main() {}");
+        fixture.write("book.toml", "[book]\nsrc = 'book/src'\n[build]\nbuild-dir = 'target/book'\n");
+        fixture.write("book/src/SUMMARY.md", "# Summary\n\n[A little book](README.md)\n");
+        fixture.write("book/src/README.md", "# A little book\n");
+        fixture
+    }
+
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
+        self.folder.path().join(path)
+    }
+
     pub(crate) fn write(&self, path: &str, text: &str) {
-        fs::write(self.folder.path().join(path), text).unwrap();
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
     }
 
     pub(crate) fn lab(&self, args: &[&str]) -> Command {
