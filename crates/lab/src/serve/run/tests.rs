@@ -11,10 +11,12 @@ fn sample(i: u64) -> Sample {
     Sample { elapsed_ms: i * 250, phase: Phase::Load, units_done: i, gauges }
 }
 
-fn live() -> Live {
+/// What is drawn of one sample of one side.
+fn drawings() -> Vec<Drawing> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixture");
     let catalogue = Catalogue::read(&root).unwrap();
-    Live::new(catalogue.find("unconsumed-send").unwrap().statement.clone(), Vec::new(), None)
+    let statement = &catalogue.find("unconsumed-send").unwrap().statement;
+    Live::new(statement, &["leak".to_owned()], None).push("leak", &sample(1), 1)
 }
 
 #[test]
@@ -39,7 +41,7 @@ async fn a_run_ends_without_waiting_for_a_page_that_does_not_read_and_the_page_h
             page.tell(Event::Sample { side: "leak".to_owned(), sample: sample(i), console_tasks: i });
         }
         page.tell(Event::Error { message: "the end".to_owned() });
-        page.end(live().push("leak", &sample(1), 1));
+        page.end(drawings().into_iter().take(1).collect());
         let _ = done_tx.send(());
     });
     tokio::time::timeout(LIMIT, done).await.expect("the run does not wait").unwrap();
