@@ -9,7 +9,7 @@ use lab::command;
 #[command(name = "cargo lab", bin_name = "cargo lab")]
 #[command(about = "Runs, watches and judges leaking Tokio programs; builds and serves the book")]
 #[command(
-    after_help = "Without a command: serve.\nExit code: 0 as it should be, 1 not so, 2 wrong arguments or surroundings, 130 Ctrl-C."
+    after_help = "Without a command: serve. Works in every folder of the workbook.\nExit code: 0 as it should be, 1 not so, 2 wrong arguments or surroundings, 130 Ctrl-C."
 )]
 struct Cli {
     #[command(subcommand)]
