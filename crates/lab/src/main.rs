@@ -10,7 +10,7 @@ use lab::command;
 #[command(about = "Runs, watches and judges leaking Tokio programs; builds and serves the book")]
 #[command(
     args_conflicts_with_subcommands = true,
-    after_help = "Without a command: serve, with the options above.\nExit code: 0 as it should be, 1 not so, 2 wrong arguments or surroundings, 130 Ctrl-C, 143 SIGTERM, 129 SIGHUP."
+    after_help = "Without a command: serve, with the options above. Works in every folder of the workbook.\nExit code: 0 as it should be, 1 not so, 2 wrong arguments or surroundings, 130 Ctrl-C, 143 SIGTERM, 129 SIGHUP."
 )]
 struct Cli {
     #[command(flatten)]

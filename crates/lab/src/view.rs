@@ -98,7 +98,7 @@ impl<'a> View<'a> {
         }
         // Ten lines for a whole build are enough in a log.
         let tenth = (done * 10).checked_div(total).unwrap_or(0);
-        if tenth != self.last_build {
+        if total == 0 || tenth != self.last_build {
             self.last_build = tenth;
             return writeln!(io::stdout(), "{line}");
         }

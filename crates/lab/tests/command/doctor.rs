@@ -11,14 +11,41 @@ fn say(mut command: std::process::Command) -> (String, Option<i32>) {
 }
 
 #[test]
-fn a_rustflags_variable_is_wrong() {
-    let mut command = lab(&["doctor", "--port", "0"]);
-    let (said, code) = say({
-        command.env("RUSTFLAGS", "-C target-cpu=native");
-        command
-    });
-    assert!(said.contains("WRONG  RUSTFLAGS is set") && said.contains("unset RUSTFLAGS"), "{said}");
-    assert_eq!(code, Some(1));
+fn a_variable_that_hides_the_cfg_is_wrong() {
+    for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"] {
+        let mut command = lab(&["doctor", "--port", "0"]);
+        command.env(name, "-Ctarget-cpu=native");
+        let (said, code) = say(command);
+        assert!(said.contains(&format!("WRONG  {name} is set")) && said.contains(&format!("unset {name}")), "{said}");
+        assert_eq!(code, Some(1));
+    }
+}
+
+/// A console of this version, where `scripts/pair` installs it for this target directory.
+#[cfg(unix)]
+fn install_console(target: &std::path::Path, version: &str) {
+    let bin = target.join("tools/bin");
+    fs::create_dir_all(&bin).unwrap();
+    let program = bin.join("tokio-console");
+    fs::write(&program, format!("#!/bin/sh\necho tokio-console {version}\n")).unwrap();
+    fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+}
+
+#[test]
+#[cfg(unix)]
+fn the_console_is_looked_for_where_it_is_installed() {
+    let wanted = lab::plan::console_version();
+    for (version, expected) in [(wanted, "ok     tokio-console"), ("0.0.1", "cargo install tokio-console --version")] {
+        let target = tempfile::tempdir().unwrap();
+        install_console(target.path(), version);
+        let mut command = lab(&["doctor", "--port", "0"]);
+        command.env("CARGO_TARGET_DIR", target.path());
+        let (said, _) = say(command);
+        let tools = target.path().join("tools");
+        let line =
+            said.lines().find(|line| line.contains(&*tools.to_string_lossy())).unwrap_or_else(|| panic!("{said}"));
+        assert!(line.contains(expected), "{line}");
+    }
 }
 
 #[test]
