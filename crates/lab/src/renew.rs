@@ -1,4 +1,4 @@
-//! Makes exhibits anew, all of a name at once: what `cargo lab record` does. A set of files is written whole when all of it is
+//! Makes exhibits anew, all of a name at once: what `cargo lab record` does, and the one way to do it. A set of files is written whole when all of it is
 //! made, so Ctrl-C leaves the old ones.
 
 use std::{
@@ -16,12 +16,11 @@ use crate::{
     catalogue::Scenario,
     chart,
     child::Group,
-    exhibit::{Exhibit, Exhibits, Kind, Note},
+    exhibit::{self, Exhibit, Exhibits, Kind, Note},
     guard,
     made_by::{Now, hash_of},
     measure,
     pair::Event,
-    recording,
 };
 
 /// The programs of the general statements.
@@ -60,7 +59,7 @@ impl Subject<'_> {
     pub fn name(&self) -> &str {
         match self {
             Self::Scenario(scenario) => &scenario.name,
-            Self::LeakTest => crate::exhibit::LEAK_TEST,
+            Self::LeakTest => exhibit::LEAK_TEST,
             Self::Claims => CLAIMS[0],
         }
     }
@@ -140,7 +139,7 @@ async fn runs(root: &Path, scenario: &Scenario, tell: Tell<'_>) -> anyhow::Resul
         Event::Verdict { .. } | Event::Error { .. } => {}
     };
     let recording = measure::make(root, scenario, &on).await?;
-    let file = recording::file(&scenario.name);
+    let file = exhibit::recording_file(&scenario.name);
     let mut made = Made::from([(file.clone(), (serde_json::to_string(&recording)? + "\n").into())]);
     // A picture for where no page is, as in the README: only where there is one.
     let picture = format!("{}svg", file.trim_end_matches("json"));
