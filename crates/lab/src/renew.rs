@@ -156,8 +156,9 @@ async fn runs(root: &Path, scenario: &Scenario, tell: Tell<'_>) -> anyhow::Resul
 pub async fn guard_report(root: &Path, scenario: &Scenario) -> anyhow::Result<String> {
     let bin = scenario.bin("leak");
     let command = ["test", "--quiet", "--bin", &bin, "guard::", "--", "--nocapture", "--test-threads=1"];
-    let words = said(&cargo::output(root, &command, None).await?);
-    guard::report_in(&words).with_context(|| format!("{bin}: no report in what its guard printed:\n{words}"))
+    let output = cargo::output(root, &command, None).await?;
+    let missing = || format!("{bin}: no report in what its guard printed:\n{}", said(&output));
+    guard::report_in(&all_words(&output)).with_context(missing)
 }
 
 /// Each command is run once, though it makes several files.
@@ -221,9 +222,13 @@ async fn claims(root: &Path, tell: Tell<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn all_words(output: &Output) -> String {
+    [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat()
+}
+
 /// Both outputs, cut to what a person reads.
 fn said(output: &Output) -> String {
-    let words = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat();
+    let words = all_words(output);
     let lines: Vec<_> = words.lines().collect();
     lines[lines.len().saturating_sub(SAID_LINES)..].join("\n")
 }

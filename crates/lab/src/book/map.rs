@@ -5,7 +5,6 @@ use super::{
     parts::{Listed, Part},
     source::Source,
 };
-use crate::side::capital;
 
 /// The list of all chapters, part by part.
 pub(super) fn map(source: &Source) -> String {
@@ -20,8 +19,8 @@ pub(super) fn map(source: &Source) -> String {
 fn row(source: &Source, Listed { page, title, depth }: &Listed) -> String {
     let scenario = source.scenario(page).ok();
     let about = scenario.filter(|one| !one.about.is_empty()).map(|one| {
-        let question = one.card.as_ref().map(|card| format!(" *{}*", html::inline(&card.question)));
-        format!(": {}.{}", html::inline(one.about.trim_end_matches('.')), question.unwrap_or_default())
+        let question = one.card.as_ref().map(|card| format!(" *{}*", html::inline_prose(&card.question)));
+        format!(": {}.{}", html::inline_prose(one.about.trim_end_matches('.')), question.unwrap_or_default())
     });
-    format!("{}- [{}]({page}.md){}\n", "  ".repeat(*depth), html::inline(&capital(title)), about.unwrap_or_default())
+    format!("{}- [{}]({page}.md){}\n", "  ".repeat(*depth), html::inline(title), about.unwrap_or_default())
 }
