@@ -23,7 +23,8 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use world::{
-    ANY_PORT, Place, Ready, STOP_LIMIT, push_all, restart_all_day,
+    ANY_PORT, Place, Ready, STOP_LIMIT, provider::push_all,
+    restart_all_day,
 };
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -39,8 +40,8 @@ fn main() -> anyhow::Result<ExitCode> {
 // ANCHOR: service
 const TICK: Duration = Duration::from_millis(20);
 const BATCH_MAX: usize = 8;
-const BATCH_LIMIT: Duration = Duration::from_secs(2);
-const STOP_MAX: Duration = Duration::from_secs(3);
+const BATCH_LIMIT: Duration = Duration::from_secs(1);
+const STOP_MAX: Duration = Duration::from_millis(1_500);
 // A batch ends before we give up, and we before we are killed.
 const _: () = assert!(BATCH_LIMIT.as_millis() < STOP_MAX.as_millis());
 const _: () = assert!(STOP_MAX.as_millis() < STOP_LIMIT.as_millis());

@@ -23,7 +23,9 @@ use tokio::{
     time::{interval, timeout},
 };
 use tokio_util::sync::CancellationToken;
-use world::{ANY_PORT, Place, Ready, push_all, restart_all_day};
+use world::{
+    ANY_PORT, Place, Ready, provider::push_all, restart_all_day,
+};
 
 fn main() -> anyhow::Result<ExitCode> {
     match Place::from_args() {
@@ -38,7 +40,7 @@ fn main() -> anyhow::Result<ExitCode> {
 // ANCHOR: service
 const TICK: Duration = Duration::from_millis(20);
 const BATCH_MAX: usize = 8;
-const BATCH_LIMIT: Duration = Duration::from_secs(2);
+const BATCH_LIMIT: Duration = Duration::from_secs(1);
 
 /// `serve DIR PROVIDER`: for real, until SIGTERM.
 #[tokio::main]

@@ -27,7 +27,7 @@ const PASSENGERS: usize = WORKERS + 4;
 /// The reservation system takes this long for each question.
 const ANSWER: Duration = Duration::from_millis(5);
 /// A worker brings its fares to the audit log this often…
-const FLUSH_MS: u64 = 100;
+const FLUSH_MS: u64 = 1_000;
 /// …or as often as this variable says.
 const FLUSH_MS_ASKED: &str = "FARES_FLUSH_MS";
 /// Harbours with a price of their own.

@@ -4,30 +4,39 @@
 //!
 //! You will see the count come back to where it started.
 
-use std::{process::ExitCode, sync::Arc};
+use std::{
+    collections::HashMap,
+    process::ExitCode,
+    sync::{Arc, Mutex},
+};
 
 use tokio::sync::oneshot;
 
 fn main() -> ExitCode {
     stage::run(stage::scenario!(), async |stage| {
-        let service = Arc::new(Service);
+        let service = Arc::new(Service::default());
         stage.load(async |n| service.handle(n).await).await;
         Ok(service)
     })
 }
 
 // ANCHOR: service
-struct Service;
+#[derive(Default)]
+struct Service {
+    /// By request: a sender ends its request's task when it is used or dropped.
+    endings: Mutex<HashMap<u64, oneshot::Sender<()>>>,
+}
 
 impl Service {
-    async fn handle(&self, _request: u64) -> anyhow::Result<()> {
-        let (ending, ended) = oneshot::channel::<()>();
+    async fn handle(&self, request: u64) -> anyhow::Result<()> {
+        let (ending, ended) = oneshot::channel();
         tokio::spawn(async move {
             // An error means that the request is over.
             let _ = ended.await;
         });
-        // FIX: the sender ends here, and with it the task's wait.
-        drop(ending);
+        self.endings.lock().unwrap().insert(request, ending);
+        // FIX: what is kept goes with the request, and the task's wait ends.
+        self.endings.lock().unwrap().remove(&request);
         Ok(())
     }
 }
@@ -40,7 +49,7 @@ mod guard {
     // ANCHOR: guard
     #[leakcheck::test(start_paused = true)]
     async fn a_request_leaves_no_task_behind() {
-        let service = Service;
+        let service = Service::default();
         let requests = leakcheck::scope();
         for request in 0..20 {
             service.handle(request).await.unwrap();

@@ -5,6 +5,7 @@
 //! You will see one task more after every request, and none of them ever again at work.
 
 use std::{
+    collections::HashMap,
     process::ExitCode,
     sync::{Arc, Mutex},
 };
@@ -22,19 +23,19 @@ fn main() -> ExitCode {
 // ANCHOR: service
 #[derive(Default)]
 struct Service {
-    /// Each ends one request's task, when used or dropped.
-    endings: Mutex<Vec<oneshot::Sender<()>>>,
+    /// By request: a sender ends its request's task when it is used or dropped.
+    endings: Mutex<HashMap<u64, oneshot::Sender<()>>>,
 }
 
 impl Service {
-    async fn handle(&self, _request: u64) -> anyhow::Result<()> {
+    async fn handle(&self, request: u64) -> anyhow::Result<()> {
         let (ending, ended) = oneshot::channel();
         tokio::spawn(async move {
             // An error means that the request is over.
             let _ = ended.await;
         });
-        // LEAK: nobody uses or drops what is kept, so the task waits.
-        self.endings.lock().unwrap().push(ending);
+        // LEAK: nobody takes out what is kept, so the task waits.
+        self.endings.lock().unwrap().insert(request, ending);
         Ok(())
     }
 }

@@ -51,7 +51,7 @@ fn the_server_that_is_measured_has_the_settings_of_the_stage() {
     // Rows never go early. They go late on a busy machine.
     let kept = number("finished-rows", "retention_seconds");
     let kept = Duration::from_secs(kept);
-    let slack = Duration::from_secs(5);
+    let slack = Duration::from_secs(10);
     assert!(kept >= RETENTION, "{kept:?}");
     assert!(kept <= RETENTION + slack, "{kept:?}");
 }

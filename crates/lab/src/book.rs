@@ -29,7 +29,7 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
-use mdbook_driver::MDBook;
+use mdbook_driver::{MDBook, config::Config};
 use mdbook_preprocessor::{
     Preprocessor, PreprocessorContext,
     book::{Book, BookItem, Chapter},
@@ -87,6 +87,22 @@ fn render(root: &Path, dest: Option<&Path>, whom: For) -> anyhow::Result<(PathBu
     book.with_preprocessor(Lab { whom });
     book.build().map_err(|error| error.context("cannot build the book"))?;
     Ok((book.build_dir_for("html"), src))
+}
+
+/// The folders outside the book's own from which its pages include files, relative to `root`. What cannot be read is left out: the
+/// build tells.
+pub fn included(root: &Path) -> BTreeSet<PathBuf> {
+    let Ok(config) = Config::from_disk(root.join("book.toml")) else { return BTreeSet::new() };
+    let (src, mut chapters) = (config.book.src, Vec::new());
+    for entry in root.join(&src).read_dir().into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.extension().is_some_and(|extension| extension == "md")
+            && let Ok(text) = std::fs::read_to_string(&path)
+        {
+            chapters.push((src.join(entry.file_name()), text));
+        }
+    }
+    include::folders(&src, &chapters)
 }
 
 /// mdBook's protocol for external preprocessors: `lab preprocess` and `lab preprocess supports RENDERER`, without the

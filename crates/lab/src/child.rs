@@ -1,6 +1,9 @@
-//! Owns running programs: a process group each, killed when its owner is dropped. Nothing the lab starts outlives it.
+//! Owns running programs: a process group each, ended when its owner is dropped. Nothing the lab starts outlives it.
+
+mod output;
 
 use std::{
+    fmt,
     path::Path,
     process::{ExitStatus, Output, Stdio},
     time::Duration,
@@ -9,17 +12,21 @@ use std::{
 use anyhow::{Context, bail};
 use stage::wire::Line;
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines},
+    io::{AsyncRead, AsyncReadExt},
     process::{Child, ChildStderr, ChildStdin, ChildStdout, Command},
-    time::timeout,
+    time::{Instant, timeout, timeout_at},
 };
+
+use output::{ErrorOutput, Lines, Unread, quote};
 
 /// A program that was asked to end gets this long before it is killed.
 const GRACE: Duration = Duration::from_secs(3);
 /// A program that says nothing for this long is stuck: it samples four times a second.
 const SILENCE_MAX: Duration = Duration::from_secs(20);
-/// What a program said on its error output is kept up to here.
-const STDERR_MAX: usize = 8 * 1024;
+/// What is left in a pipe after its writer has ended is there at once.
+const REST_LIMIT: Duration = Duration::from_millis(500);
+/// The exit code of a program that could not start: wrong arguments, a taken port.
+const NOT_STARTED: i32 = 2;
 
 /// A process and all that it starts. Dropping it kills them; tokio reaps the process afterwards.
 pub struct Group(Child);
@@ -29,11 +36,28 @@ pub struct Program {
     name: String,
     group: Group,
     /// Kept open while the program may run: with `--hold` it ends when this closes, however the lab ends.
-    leash: Option<ChildStdin>,
-    lines: Lines<BufReader<ChildStdout>>,
-    stderr: Option<ChildStderr>,
-    last_words: Vec<u8>,
+    stdin: Option<ChildStdin>,
+    stdout: Lines<ChildStdout>,
+    stderr: ErrorOutput<ChildStderr>,
+    /// When it last said something. Kept here, so that the limit holds also for who asks again and again.
+    heard: Instant,
+    said_hello: bool,
 }
+
+/// A program did not start: its arguments are wrong, or what it needs is missing. Not a failed run.
+#[derive(Debug)]
+pub struct NotStarted {
+    name: String,
+    said: String,
+}
+
+impl fmt::Display for NotStarted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} did not start:\n{}", self.name, self.said)
+    }
+}
+
+impl std::error::Error for NotStarted {}
 
 impl Group {
     /// Starts `command` in a process group of its own, so that Ctrl-C in the terminal reaches the lab alone.
@@ -51,14 +75,16 @@ impl Group {
         self.0.stderr.take()
     }
 
-    /// Waits for the process to end.
+    /// Waits for the process to end, and kills what it leaves in its group.
     pub async fn wait(&mut self) -> std::io::Result<ExitStatus> {
+        self.ended().await?;
+        self.signal(Signal::Kill);
         self.0.wait().await
     }
 
     /// Runs `command` to its end, and returns what it said on outputs that are piped.
     pub async fn output(command: Command) -> std::io::Result<Output> {
-        async fn all(source: Option<impl AsyncReadExt + Unpin>) -> std::io::Result<Vec<u8>> {
+        async fn all(source: Option<impl AsyncRead + Unpin>) -> std::io::Result<Vec<u8>> {
             let mut bytes = Vec::new();
             if let Some(mut source) = source {
                 source.read_to_end(&mut bytes).await?;
@@ -71,22 +97,45 @@ impl Group {
         Ok(Output { status: group.wait().await?, stdout, stderr })
     }
 
-    /// Asks the group to end, and kills what is left after a grace period.
+    /// Asks the group to end, and kills what is left when its leader has ended or after a grace period.
     pub async fn stop(&mut self) -> std::io::Result<ExitStatus> {
         self.signal(Signal::Term);
-        match timeout(GRACE, self.0.wait()).await {
-            Ok(status) => status,
-            Err(_) => {
-                self.signal(Signal::Kill);
-                self.0.wait().await
-            }
-        }
+        let _ = timeout(GRACE, self.ended()).await;
+        self.signal(Signal::Kill);
+        self.0.wait().await
     }
 
-    /// Only while the process is not reaped: afterwards its number may belong to another.
+    /// Waits until the process has ended, and does not reap it: as long as it is a zombie, its number, which is the
+    /// group's, is not given to another.
+    #[cfg(unix)]
+    async fn ended(&self) -> std::io::Result<()> {
+        use rustix::process::{WaitId, WaitIdOptions, waitid};
+        use tokio::signal::unix::{SignalKind, signal};
+        // Listened to before the first look, so that an end in between is not missed.
+        let mut children = signal(SignalKind::child())?;
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+        while let Some(pid) = self.pid()
+            && waitid(WaitId::Pid(pid), options)?.is_none()
+        {
+            children.recv().await;
+        }
+        Ok(())
+    }
+
+    #[cfg(not(unix))]
+    async fn ended(&self) -> std::io::Result<()> {
+        Ok(())
+    }
+
+    /// The number of the process and of its group; none once it is reaped: then it may belong to another.
+    #[cfg(unix)]
+    fn pid(&self) -> Option<rustix::process::Pid> {
+        rustix::process::Pid::from_raw(self.0.id()?.cast_signed())
+    }
+
     fn signal(&self, signal: Signal) {
         #[cfg(unix)]
-        if let Some(group) = self.0.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed())) {
+        if let Some(group) = self.pid() {
             let signal = match signal {
                 Signal::Term => rustix::process::Signal::TERM,
                 Signal::Kill => rustix::process::Signal::KILL,
@@ -127,79 +176,91 @@ impl Program {
         let mut group = Group::spawn(command).with_context(|| format!("cannot start {name}"))?;
         Ok(Self {
             name: name.to_owned(),
-            leash: group.0.stdin.take(),
-            lines: BufReader::new(group.take_stdout().context("no standard output")?).lines(),
-            stderr: group.take_stderr(),
-            last_words: Vec::new(),
+            stdin: group.0.stdin.take(),
+            stdout: Lines::of(group.take_stdout().context("no standard output")?),
+            stderr: ErrorOutput::of(group.take_stderr().context("no error output")?),
+            heard: Instant::now(),
+            said_hello: false,
             group,
         })
     }
 
-    /// The process's number, while it runs.
-    pub fn id(&self) -> Option<u32> {
-        self.group.0.id()
-    }
-
-    /// The program's next line.
+    /// The program's next line. May be dropped at any moment and called again.
     ///
     /// # Errors
     /// When it ended, was killed, went silent or said something that is no line of `--json`; with what it said last.
     pub async fn next_line(&mut self) -> anyhow::Result<Line> {
-        let line = match timeout(SILENCE_MAX, self.read_line()).await {
-            Ok(line) => line.with_context(|| format!("cannot read from {}", self.name))?,
-            Err(_) => bail!("{} said nothing for {} s", self.name, SILENCE_MAX.as_secs()),
+        let read = read(&mut self.stdout, &mut self.stderr);
+        let Ok(read) = timeout_at(self.heard + SILENCE_MAX, read).await else {
+            bail!("{} said nothing for {} s", self.name, SILENCE_MAX.as_secs());
         };
-        match line {
-            Some(line) => serde_json::from_str(&line).with_context(|| format!("{} said `{line}`", self.name)),
-            None => bail!("{}", self.obituary().await),
-        }
+        let misuse = "to standard output, which is for --json: use eprintln!";
+        let line = match read {
+            Ok(Some(line)) => line,
+            Ok(None) => return Err(self.why_it_ended().await),
+            Err(Unread::TooLong { limit, start }) => {
+                bail!("{} wrote a line of more than {limit} bytes {misuse} (it begins `{start}`)", self.name)
+            }
+            Err(Unread::Failed(error)) => return Err(error).with_context(|| format!("cannot read from {}", self.name)),
+        };
+        self.heard = Instant::now();
+        let Ok(line) = serde_json::from_slice(&line) else {
+            bail!("{} wrote `{}` {misuse}", self.name, quote(&line));
+        };
+        self.said_hello |= matches!(line, Line::Hello(_));
+        Ok(line)
     }
 
-    /// Ends the program. How it ends is of no interest any more: 100,000 tasks take longer to drop than anybody waits.
+    /// Reads what the program says on its error output, for ever: a full pipe would stop it.
+    pub async fn attend(&mut self) {
+        self.stderr.read_for_ever().await;
+    }
+
+    /// Ends the program, and returns the first lines of what it said on its error output. It is not asked to tidy up:
+    /// to drop 100,000 tasks takes longer than anybody waits.
     ///
     /// # Errors
     /// When the system does not say that it ended.
-    pub async fn stop(mut self) -> anyhow::Result<()> {
-        drop(self.leash.take());
-        self.group.stop().await.map(drop).with_context(|| format!("cannot end {}", self.name))
+    pub async fn stop(mut self) -> anyhow::Result<Vec<String>> {
+        drop(self.stdin.take());
+        let status = tokio::select! {
+            status = self.group.stop() => status,
+            () = self.stderr.read_for_ever() => unreachable!("it never ends"),
+        };
+        status.with_context(|| format!("cannot end {}", self.name))?;
+        Ok(self.said().await)
     }
 
-    async fn obituary(&mut self) -> String {
+    /// The program has closed its output: with which exit code, and what it said before.
+    async fn why_it_ended(&mut self) -> anyhow::Error {
         let status = timeout(GRACE, self.group.wait()).await;
+        let said = self.said().await.join("\n");
         let ending = match status {
+            Ok(Ok(status)) if !self.said_hello && status.code() == Some(NOT_STARTED) => {
+                return NotStarted { name: self.name.clone(), said }.into();
+            }
             Ok(Ok(status)) => describe(status),
             _ => "closed its output".to_owned(),
         };
-        let words = self.last_words().await;
-        let said = if words.is_empty() { String::new() } else { format!(":\n{words}") };
-        format!("{} {ending} before its report{said}", self.name)
+        let said = if said.is_empty() { said } else { format!(":\n{said}") };
+        anyhow::anyhow!("{} {ending} before its report{said}", self.name)
     }
 
-    /// The next line of standard output. Meanwhile error output is read too: a full pipe would stop the program.
-    async fn read_line(&mut self) -> std::io::Result<Option<String>> {
-        loop {
-            tokio::select! {
-                line = self.lines.next_line() => return line,
-                more = read_some(&mut self.stderr, &mut self.last_words) => if !more { self.stderr = None },
-            }
-        }
-    }
-
-    async fn last_words(&mut self) -> String {
-        let rest = async { while read_some(&mut self.stderr, &mut self.last_words).await {} };
-        let _ = timeout(GRACE, rest).await;
-        String::from_utf8_lossy(&self.last_words).trim().to_owned()
+    async fn said(&mut self) -> Vec<String> {
+        let _ = timeout(REST_LIMIT, self.stderr.read_to_end()).await;
+        self.stderr.said()
     }
 }
 
-/// Reads once; false at the end. Of what is said only the beginning is kept: the first panic is the cause.
-async fn read_some(stderr: &mut Option<ChildStderr>, kept: &mut Vec<u8>) -> bool {
-    let Some(stderr) = stderr else { return std::future::pending().await };
-    let mut chunk = [0; 1024];
-    let n = stderr.read(&mut chunk).await.unwrap_or(0);
-    let room = STDERR_MAX.saturating_sub(kept.len()).min(n);
-    kept.extend_from_slice(&chunk[..room]);
-    n > 0
+/// The next line of standard output. Meanwhile error output is read too: a full pipe would stop the program.
+async fn read(
+    stdout: &mut Lines<ChildStdout>,
+    stderr: &mut ErrorOutput<ChildStderr>,
+) -> Result<Option<Vec<u8>>, Unread> {
+    tokio::select! {
+        line = stdout.next_line() => line,
+        () = stderr.read_for_ever() => unreachable!("it never ends"),
+    }
 }
 
 fn describe(status: ExitStatus) -> String {
@@ -230,7 +291,9 @@ mod tests {
     }
 
     async fn first_line(group: &mut Group) -> String {
-        BufReader::new(group.take_stdout().unwrap()).lines().next_line().await.unwrap().unwrap()
+        let line = Lines::of(group.take_stdout().unwrap()).next_line().await;
+        let Ok(Some(line)) = line else { panic!("no first line") };
+        String::from_utf8(line).unwrap()
     }
 
     #[leakcheck::test]
@@ -239,12 +302,7 @@ mod tests {
         let grandchild = first_line(&mut group).await;
         assert!(is_running(&grandchild), "the test needs a grandchild that runs");
         drop(group);
-        let gone = async {
-            while is_running(&grandchild) {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        timeout(Duration::from_secs(10), gone).await.expect("the grandchild still runs");
+        gone(&grandchild).await;
     }
 
     #[leakcheck::test]
@@ -255,16 +313,92 @@ mod tests {
         assert_eq!(describe(status), "was killed by signal 9");
     }
 
+    /// Waits until a process has ended.
+    async fn gone(pid: &str) {
+        let gone = async {
+            while is_running(pid) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(Duration::from_secs(10), gone).await.unwrap_or_else(|_| panic!("{pid} still runs"));
+    }
+
     #[leakcheck::test]
-    async fn a_program_that_dies_leaves_its_last_words() {
-        let script = std::env::temp_dir().join(format!("lab-dies-{}", std::process::id()));
-        std::fs::write(&script, "#!/bin/sh\necho 'thread main panicked' >&2\nexit 101\n").unwrap();
-        let mut permissions = std::fs::metadata(&script).unwrap().permissions();
-        std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o755);
-        std::fs::set_permissions(&script, permissions).unwrap();
-        let mut program = Program::start("dies", &script, &[]).unwrap();
-        let error = program.next_line().await.unwrap_err().to_string();
-        std::fs::remove_file(&script).unwrap();
-        assert_eq!(error, "dies ended with exit code 101 before its report:\nthread main panicked");
+    async fn what_a_program_leaves_in_its_group_ends_with_it() {
+        let mut group = Group::spawn(sh("sleep 300 & echo $!; exit 7")).unwrap();
+        let left = first_line(&mut group).await;
+        assert_eq!(group.wait().await.unwrap().code(), Some(7));
+        gone(&left).await;
+        let mut group = Group::spawn(sh("trap '' TERM; sleep 300 & trap 'exit 0' TERM; echo $!; wait")).unwrap();
+        let deaf = first_line(&mut group).await;
+        assert!(is_running(&deaf), "the test needs a child that ignores the request");
+        assert_eq!(group.stop().await.unwrap().code(), Some(0));
+        gone(&deaf).await;
+    }
+
+    /// A program that is a script of the shell.
+    fn program(name: &str, script: &str) -> (tempfile::TempDir, Program) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let program = Program::start(name, &path, &[]).unwrap();
+        (folder, program)
+    }
+
+    async fn error_of(name: &str, script: &str) -> anyhow::Error {
+        let (_folder, mut program) = program(name, script);
+        program.next_line().await.unwrap_err()
+    }
+
+    #[leakcheck::test]
+    async fn a_program_that_dies_is_told_with_what_it_said() {
+        let error = error_of("dies", "echo 'thread main panicked' >&2; exit 101").await;
+        assert_eq!(error.to_string(), "dies ended with exit code 101 before its report:\nthread main panicked");
+        assert!(!error.is::<NotStarted>());
+    }
+
+    #[leakcheck::test]
+    async fn a_program_that_refuses_its_arguments_did_not_start() {
+        let error = error_of("picky", "echo 'error: no such flag' >&2; exit 2").await;
+        assert_eq!(error.to_string(), "picky did not start:\nerror: no such flag");
+        assert!(error.is::<NotStarted>());
+    }
+
+    #[leakcheck::test]
+    async fn what_is_no_line_of_json_is_quoted_and_cut() {
+        let error = error_of("chatty", "echo 'hello from the service'; sleep 300").await.to_string();
+        assert_eq!(
+            error,
+            "chatty wrote `hello from the service` to standard output, which is for --json: use eprintln!"
+        );
+        let error = error_of("endless", "cat /dev/zero").await.to_string();
+        assert!(error.starts_with("endless wrote a line of more than 1048576 bytes to standard output"), "{error}");
+        assert!(error.len() < 2_000, "{} bytes", error.len());
+    }
+
+    #[leakcheck::test]
+    async fn much_error_output_does_not_stop_a_program_that_speaks() {
+        let script = r#"head -c 1000000 /dev/zero >&2; echo '{"type":"hello","bin":"b","pid":1,"console":null,"units":1}'; sleep 300"#;
+        let (_folder, mut program) = program("noisy", script);
+        assert!(matches!(program.next_line().await.unwrap(), Line::Hello(_)));
+        let said = program.stop().await.unwrap();
+        assert_eq!(said.len(), 1);
+    }
+
+    #[leakcheck::test]
+    async fn a_silent_program_is_noticed_however_often_it_is_asked() {
+        let (_folder, mut program) = program("stuck", "sleep 300");
+        tokio::time::pause();
+        let started = Instant::now();
+        let error = loop {
+            // The console has news four times a second.
+            tokio::select! {
+                line = program.next_line() => break line.unwrap_err().to_string(),
+                () = tokio::time::sleep(Duration::from_millis(250)) => {}
+            }
+            assert!(started.elapsed() < 2 * SILENCE_MAX, "the silence is not noticed");
+        };
+        assert_eq!(error, "stuck said nothing for 20 s");
     }
 }

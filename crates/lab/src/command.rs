@@ -1,26 +1,34 @@
 //! The commands of `cargo lab`: arguments in, exit code out.
 
+mod pair;
+mod plan;
+mod repair;
+
 use std::{
     io::{IsTerminal, Write},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::Path,
     process::ExitCode,
     sync::Mutex,
+    time::Duration,
 };
 
 use anyhow::{Context, ensure};
 use clap::Args;
 
 use crate::{
-    book,
+    book, browser,
     catalogue::Catalogue,
     doctor::{self, Finding},
     exhibit::Kind,
-    pair::{self, Event},
+    pair::Event,
     renew::{Progress, Subject},
     root, screen,
-    serve::Server,
-    view::View,
+    serve::{Name, Server},
 };
+pub use pair::Pair;
+pub use plan::PairPlan;
+pub use repair::repair;
 
 /// Prints a line. A reader that went away (`| head`) is no reason to fail.
 macro_rules! say {
@@ -29,37 +37,31 @@ macro_rules! say {
     }};
 }
 
+/// What is under way when a command ends gets this long.
+const SHUTDOWN_LIMIT: Duration = Duration::from_millis(500);
 /// Where the book is served unless told otherwise.
 const PORT: u16 = 3000;
 
-/// Where to serve.
+/// Where to serve, and to whom.
 #[derive(Args)]
 pub struct Serve {
-    /// The port on 127.0.0.1; 0 picks a free one
+    /// The port; 0 picks a free one
     #[arg(long, default_value_t = PORT)]
     port: u16,
     /// Do not open a browser
     #[arg(long)]
     no_open: bool,
+    /// Answer under this name too, at this port or at any: for a proxy or a development container. `localhost` and addresses need
+    /// no mention, so `ssh -L 8080:127.0.0.1:3000` works without it. Repeat it for more names
+    #[arg(long, value_name = "NAME[:PORT]")]
+    host: Vec<Name>,
+    /// The address to listen on. In a container 0.0.0.0, so that a forwarded port reaches the lab. Whoever reaches it can run the
+    /// workbook's programs
+    #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    bind: IpAddr,
 }
 
-/// The scenario's name and what to run of it.
-#[derive(Args)]
-pub struct Pair {
-    /// The scenario, as `cargo lab list` names it
-    name: String,
-    /// The sides to run at the same time
-    #[arg(long, value_delimiter = ',', default_value = "leak,fix")]
-    sides: Vec<String>,
-    /// Print events as JSON, one object a line
-    #[arg(long)]
-    json: bool,
-    /// Arguments for both programs, such as `--units 1000 --rate max`
-    #[arg(last = true)]
-    program_args: Vec<String>,
-}
-
-/// Nothing to ask.
+/// Takes no arguments.
 #[derive(Args)]
 pub struct List {}
 
@@ -73,7 +75,7 @@ pub struct Record {
     only: Vec<Kind>,
 }
 
-/// Nothing to ask.
+/// Takes no arguments.
 #[derive(Args)]
 pub struct Book {}
 
@@ -85,71 +87,50 @@ pub struct Doctor {
     port: u16,
 }
 
-/// What mdBook says.
+/// What mdBook passes: nothing, or `supports RENDERER`.
 #[derive(Args)]
 pub struct Preprocess {
     args: Vec<String>,
 }
 
-/// What to draw.
+/// `OUT.svg TITLE=FILE…`.
 #[derive(Args)]
 pub struct Screen {
     args: Vec<String>,
 }
 
-impl Default for Serve {
-    fn default() -> Self {
-        Self { port: PORT, no_open: false }
-    }
-}
-
 impl Serve {
-    /// Serves until Ctrl-C or SIGTERM.
+    /// Serves until a signal.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let root = root::find()?;
         block_on(async {
-            let server = Server::bind(&root, self.port).await?;
-            let url = server.url()?;
-            say!("the book is at {url}   (Ctrl-C ends it)");
-            if !self.no_open {
-                open_browser(&url);
-            }
             tokio::select! {
-                result = server.run() => result.map(|()| ExitCode::FAILURE),
-                () = interrupted() => Ok(ExitCode::from(130)),
+                biased;
+                code = interrupted() => Ok(code),
+                result = self.serve(&root) => result,
             }
         })
     }
-}
 
-impl Pair {
-    /// Runs the sides; exit code 0 when each did what it states, 1 when not, 130 after Ctrl-C.
-    pub fn run(self) -> anyhow::Result<ExitCode> {
-        let root = root::find()?;
-        block_on(async {
-            let catalogue = Catalogue::read(&root)?;
-            let scenario = catalogue.find(&self.name)?;
-            scenario.check_sides(&self.sides)?;
-            let view = Mutex::new(View::new(scenario, &self.sides));
-            let ok = Mutex::new(false);
-            let on = |event: Event| {
-                if let Event::Verdict { ok: all, .. } = &event {
-                    *lock(&ok) = *all;
-                }
-                if self.json { print_json(&event) } else { lock(&view).show(&event) }
-            };
-            let run = pair::run_to_verdict(&root, scenario, &self.sides, &self.program_args, &on);
-            tokio::select! {
-                result = run => {
-                    if let Err(error) = result {
-                        eprintln!("error: {error:#}");
-                    }
-                    Ok(if *lock(&ok) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-                }
-                // Dropping the run ends both programs.
-                () = interrupted() => Ok(ExitCode::from(130)),
+    async fn serve(&self, root: &Path) -> anyhow::Result<ExitCode> {
+        let server = Server::bind(root, SocketAddr::new(self.bind, self.port), &self.host).await?;
+        let url = server.url()?;
+        say!("the book is at {url}   (Ctrl-C ends it)");
+        if !self.bind.is_loopback() {
+            eprintln!("warning: whoever reaches {} of this machine can read the book and run its programs", self.bind);
+        }
+        let open = async {
+            if !self.no_open
+                && let Some(Err(_)) = browser::open(&url).await
+            {
+                say!("no browser opened: open the address yourself");
             }
-        })
+            std::future::pending().await
+        };
+        tokio::select! {
+            never = server.run() => match never {},
+            never = open => never,
+        }
     }
 }
 
@@ -177,10 +158,11 @@ impl Record {
             let catalogue = Catalogue::read(&root)?;
             let subjects = self.subjects(&catalogue)?;
             tokio::select! {
+                biased;
+                code = interrupted() => Ok(code),
                 failed = record(&root, &subjects, &self.only) => {
                     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
                 }
-                () = interrupted() => Ok(ExitCode::from(130)),
             }
         })
     }
@@ -279,27 +261,6 @@ impl Screen {
     }
 }
 
-/// Opens the reader's browser where there is a desktop to open it on. The crates that do this bring half of Unicode along,
-/// and a newcomer waits for every crate.
-fn open_browser(url: &str) {
-    let has_desktop = !cfg!(target_os = "linux")
-        || ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| std::env::var_os(name).is_some());
-    if !std::io::stdout().is_terminal() || !has_desktop {
-        return;
-    }
-    let opener: &[&str] = match std::env::consts::OS {
-        "macos" => &["open"],
-        "windows" => &["cmd", "/c", "start"],
-        _ => &["xdg-open"],
-    };
-    let mut command = std::process::Command::new(opener[0]);
-    command.args(&opener[1..]).arg(url).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
-    // The reader ends it, not the lab.
-    if command.spawn().is_err() {
-        say!("no browser opened: open the address yourself");
-    }
-}
-
 fn print_json(event: &Event) {
     say!("{}", serde_json::to_string(event).unwrap_or_default());
 }
@@ -310,38 +271,30 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 /// Runs a command's future on a runtime of its own.
 pub(crate) fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?.block_on(work)
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let result = runtime.block_on(work);
+    // All tasks end here. A build of the book is on a thread that cannot be stopped, and whoever pressed Ctrl-C does not wait for it.
+    runtime.shutdown_timeout(SHUTDOWN_LIMIT);
+    result
 }
 
-/// Ctrl-C, SIGTERM or SIGHUP.
-pub(crate) async fn interrupted() {
+/// Waits for Ctrl-C, SIGTERM or SIGHUP; the exit code is the one that a shell gives to a program that a signal ended.
+pub(crate) async fn interrupted() -> ExitCode {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
         let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
         if let [Ok(int), Ok(term), Ok(hup)] = &mut kinds.map(signal) {
-            tokio::select! { _ = int.recv() => {}, _ = term.recv() => {}, _ = hup.recv() => {} }
-            return;
+            let kind = tokio::select! {
+                _ = int.recv() => kinds[0],
+                _ = term.recv() => kinds[1],
+                _ = hup.recv() => kinds[2],
+            };
+            return ExitCode::from(128 + kind.as_raw_value() as u8);
         }
     }
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending().await
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_picture_of_nothing_and_an_argument_that_names_no_file_are_refused() {
-        let refused = |args: &[&str]| {
-            let args = args.iter().map(|&arg| arg.to_owned()).collect();
-            format!("{:#}", Screen { args }.run().unwrap_err())
-        };
-        assert!(refused(&[]).starts_with("usage: screen"));
-        assert!(refused(&["out.svg"]).contains("no screen to draw"));
-        assert!(refused(&["out.svg", "leak"]).contains("not TITLE=FILE"));
-        assert!(refused(&["out.svg", "leak=no/such.file"]).contains("cannot read no/such.file"));
-    }
+    ExitCode::from(130)
 }

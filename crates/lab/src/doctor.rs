@@ -1,6 +1,7 @@
 //! Says what is wrong with the reader's machine, and the exact repair.
 
 use std::{
+    collections::BTreeSet,
     fs,
     io::IsTerminal,
     net::TcpListener,
@@ -8,13 +9,13 @@ use std::{
     process::Command,
 };
 
-/// The viewer that fits console-subscriber's protocol.
-const CONSOLE_VERSION: &str = "0.1.14";
+use crate::{
+    cargo::{self, Flags},
+    plan::{self, Layout},
+};
+
 /// A pair holds some hundred descriptors.
 const FDS_MIN: u64 = 1024;
-/// Two tokio-consoles side by side need this; one above the other, half.
-const COLUMNS_WIDE: u16 = 200;
-const COLUMNS_MIN: u16 = 80;
 
 /// How one thing is.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,7 +36,7 @@ pub fn examine(root: anyhow::Result<PathBuf>, port: u16) -> Vec<Finding> {
         Ok(root) => (Some(root), Fine("inside the workbook".into())),
         Err(error) => (None, Wrong(format!("wrong directory: {error:#}"))),
     };
-    let mut findings = vec![folder, environment_flags(|name| std::env::var(name).ok()), compiled_flags()];
+    let mut findings = vec![folder, environment_flags(&cargo::flags(cargo::variable)), compiled_flags()];
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| Some(std::env::home_dir()?.join(".cargo")));
     findings.extend(global_flags(home.as_deref(), root.as_deref()));
     findings.push(port_free(port, "the book", "pass `--port 0` to `cargo lab` for any free one"));
@@ -49,17 +50,13 @@ pub fn examine(root: anyhow::Result<PathBuf>, port: u16) -> Vec<Finding> {
     findings
 }
 
-/// A variable replaces every `rustflags` of every configuration file.
-fn environment_flags(variable: impl Fn(&str) -> Option<String>) -> Finding {
-    let set = ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"].into_iter().find(|name| variable(name).is_some());
-    match set {
-        None => Fine("RUSTFLAGS is not set".into()),
-        Some(name) if variable(name).is_some_and(|flags| flags.contains("tokio_unstable")) => {
+fn environment_flags(flags: &Flags) -> Finding {
+    match flags {
+        Flags::Unset => Fine("RUSTFLAGS is not set".into()),
+        Flags::Kept(name) => {
             Note(format!("{name} is set and hides .cargo/config.toml, but has `--cfg tokio_unstable` itself"))
         }
-        Some(name) => Wrong(format!(
-            "{name} is set and hides this project's `--cfg tokio_unstable`: run `unset {name}` in this shell"
-        )),
+        Flags::Hidden(name) => Wrong(cargo::hidden(name)),
     }
 }
 
@@ -75,8 +72,9 @@ fn compiled_flags() -> Finding {
 /// Flags of the reader's own configuration: those of a target are added to ours, those of `[build]` are replaced by ours.
 fn global_flags(home: Option<&Path>, root: Option<&Path>) -> Vec<Finding> {
     let above = root.into_iter().flat_map(|root| root.ancestors().skip(1)).map(|dir| dir.join(".cargo"));
-    let mut folders: Vec<_> = above.chain(home.map(Path::to_owned)).collect();
-    folders.dedup();
+    // A set: below the reader's home the last folder above is cargo's home, by another way or by a link.
+    let folders = above.chain(home.map(Path::to_owned)).map(|dir| dir.canonicalize().unwrap_or(dir));
+    let folders: BTreeSet<_> = folders.collect();
     let files = folders.iter().flat_map(|dir| [dir.join("config.toml"), dir.join("config")]);
     let mut findings: Vec<_> = files.filter_map(|file| flags_in(&file)).collect();
     if findings.is_empty() {
@@ -124,20 +122,23 @@ fn crates_offline(root: &Path) -> Finding {
 }
 
 fn tokio_console(root: Option<&Path>) -> Finding {
-    let own = root.map(|root| root.join("target/tools/bin/tokio-console"));
-    let candidates = own.into_iter().chain([PathBuf::from("tokio-console")]);
-    let versions: Vec<_> = candidates.filter_map(|program| version_of(&program)).collect();
-    if versions.iter().any(|version| version == CONSOLE_VERSION) {
-        return Fine(format!("tokio-console {CONSOLE_VERSION}"));
+    let target = root.map_or_else(|| PathBuf::from("target"), cargo::target_directory);
+    let (own, install) = plan::console_install(&target);
+    let wanted = plan::console_version();
+    // scripts/pair takes its own, whatever else is installed; by hand a reader starts the one in the path.
+    if version_of(&own).is_some_and(|version| version == wanted) {
+        return Fine(format!("tokio-console {wanted} in {}", target.join("tools").display()));
     }
-    let repair = format!(
-        "`cargo install tokio-console --version {CONSOLE_VERSION} --locked --root target/tools` (about 4 minutes)"
-    );
-    match versions.first() {
-        Some(other) => {
-            Note(format!("tokio-console is {other}, the workbook is made for {CONSOLE_VERSION}: run {repair}"))
+    match version_of(Path::new("tokio-console")) {
+        Some(version) if version == wanted => {
+            Fine(format!("tokio-console {wanted}; scripts/pair installs its own at its first use"))
         }
-        None => Note(format!("tokio-console is missing: scripts/pair installs it at its first use, or run {repair}")),
+        Some(other) => Note(format!(
+            "tokio-console is {other}, the workbook is made for {wanted}: run `{install}` (about 4 minutes)"
+        )),
+        None => Note(format!(
+            "tokio-console is missing: scripts/pair installs it at its first use, or run `{install}` (about 4 minutes)"
+        )),
     }
 }
 
@@ -158,15 +159,19 @@ fn tmux() -> Finding {
 }
 
 fn terminal(size: Option<(u16, u16)>) -> Finding {
-    match size {
-        None => Note("no terminal: `cargo lab pair` prints lines instead of its live view".into()),
-        Some((columns, rows)) if columns >= COLUMNS_WIDE => Fine(format!("terminal of {columns} × {rows}")),
-        Some((columns, rows)) if columns >= COLUMNS_MIN => Note(format!(
-            "terminal of {columns} × {rows}: scripts/pair puts the consoles one above the other; side by side needs {COLUMNS_WIDE} columns"
+    let Some((columns, rows)) = size else {
+        return Note("no terminal: `cargo lab pair` prints lines instead of its live view".into());
+    };
+    let here = format!("terminal of {columns} × {rows}");
+    match plan::layout(columns, rows) {
+        Layout::SideBySide => Fine(here),
+        Layout::Stacked => Note(format!(
+            "{here}: scripts/pair puts the consoles one above the other; side by side needs {} columns",
+            plan::columns_wide()
         )),
-        Some((columns, rows)) => {
-            Note(format!("terminal of {columns} × {rows}: make it at least {COLUMNS_MIN} columns wide"))
-        }
+        Layout::TooSmall { columns, rows } => Note(format!(
+            "{here}: scripts/pair needs {columns} × {rows} and refuses; `cargo lab pair` shows both sides in less"
+        )),
     }
 }
 
@@ -198,11 +203,23 @@ mod tests {
     }
 
     #[test]
-    fn a_rustflags_variable_is_wrong_unless_it_has_the_cfg() {
-        let with = |flags: &'static str| environment_flags(move |name| (name == "RUSTFLAGS").then(|| flags.to_owned()));
-        assert!(matches!(with("-C debuginfo=0"), Wrong(text) if text.contains("unset RUSTFLAGS")));
-        assert!(matches!(with("--cfg tokio_unstable"), Note(_)));
-        assert!(matches!(environment_flags(|_| None), Fine(_)));
+    fn a_variable_that_hides_the_cfg_is_wrong() {
+        let hidden = environment_flags(&Flags::Hidden("RUSTFLAGS"));
+        assert!(matches!(hidden, Wrong(text) if text.contains("unset RUSTFLAGS")));
+        assert!(matches!(environment_flags(&Flags::Kept("RUSTFLAGS")), Note(_)));
+        assert!(matches!(environment_flags(&Flags::Unset), Fine(_)));
+    }
+
+    #[test]
+    fn a_configuration_is_told_once_however_it_is_reached() {
+        let folder = tempfile::tempdir().unwrap();
+        let (home, root) = (folder.path().join(".cargo"), folder.path().join("code/workbook"));
+        fs::create_dir_all(&root).unwrap();
+        fs::create_dir_all(&home).unwrap();
+        fs::write(home.join("config.toml"), "[build]\nrustflags = []\n").unwrap();
+        let told = |home: &Path| global_flags(Some(home), Some(&root)).len();
+        assert_eq!(told(&home), 1);
+        assert_eq!(told(&folder.path().join("code/../.cargo")), 1);
     }
 
     #[test]
@@ -233,10 +250,16 @@ mod tests {
     }
 
     #[test]
-    fn a_narrow_terminal_is_noted() {
-        assert!(matches!(terminal(Some((60, 24))), Note(_)));
+    fn a_terminal_is_judged_as_scripts_pair_judges_it() {
+        let check = |columns, rows, expected: &str| {
+            let finding = terminal(Some((columns, rows)));
+            assert!(text(&finding).contains(expected), "{finding:?}");
+        };
+        check(80, 24, "scripts/pair needs 112 × 35 and refuses");
+        check(200, 40, "one above the other");
+        check(230, 17, "scripts/pair needs 225 × 18 and refuses");
+        assert!(matches!(terminal(Some((225, 18))), Fine(_)));
         assert!(matches!(terminal(None), Note(_)));
-        assert!(matches!(terminal(Some((220, 50))), Fine(_)));
     }
 
     #[test]

@@ -2,16 +2,19 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand, error::ErrorKind};
 use lab::command;
 
 #[derive(Parser)]
 #[command(name = "cargo lab", bin_name = "cargo lab")]
 #[command(about = "Runs, watches and judges leaking Tokio programs; builds and serves the book")]
 #[command(
-    after_help = "Without a command: serve.\nExit code: 0 as it should be, 1 not so, 2 wrong arguments or surroundings, 130 Ctrl-C."
+    args_conflicts_with_subcommands = true,
+    after_help = "Without a command: serve, with the options above.\nExit code: 0 as it should be, 1 not so, 2 wrong arguments or surroundings, 130 Ctrl-C, 143 SIGTERM, 129 SIGHUP."
 )]
 struct Cli {
+    #[command(flatten)]
+    serve: command::Serve,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -30,6 +33,9 @@ enum Command {
     Book(command::Book),
     /// Say what is wrong with this machine, and how to mend it
     Doctor(command::Doctor),
+    /// What scripts/pair opens, in lines that it reads
+    #[command(hide = true)]
+    PairPlan(command::PairPlan),
     /// mdBook's preprocessor protocol
     #[command(hide = true)]
     Preprocess(command::Preprocess),
@@ -39,19 +45,34 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let result = match Cli::parse().command {
-        None => command::Serve::default().run(),
+    let Cli { serve, command } = parse();
+    let result = match command {
+        None => serve.run(),
         Some(Command::Serve(serve)) => serve.run(),
         Some(Command::Pair(pair)) => pair.run(),
         Some(Command::List(list)) => list.run(),
         Some(Command::Record(record)) => record.run(),
         Some(Command::Book(book)) => book.run(),
         Some(Command::Doctor(doctor)) => doctor.run(),
+        Some(Command::PairPlan(plan)) => plan.run(),
         Some(Command::Preprocess(preprocess)) => preprocess.run(),
         Some(Command::Screen(screen)) => screen.run(),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
         ExitCode::from(2)
+    })
+}
+
+/// The arguments, or the end: with the parser's words, or, where the programs' arguments stand in the wrong place, the right command.
+fn parse() -> Cli {
+    let args: Vec<_> = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect();
+    Cli::try_parse().unwrap_or_else(|error| {
+        let is_unknown = error.kind() == ErrorKind::UnknownArgument;
+        if let Some(command) = command::repair(&Cli::command(), &args).filter(|_| is_unknown) {
+            eprintln!("error: what the programs are to take stands behind `--`: {command}");
+            std::process::exit(2);
+        }
+        error.exit()
     })
 }

@@ -27,9 +27,9 @@ pub async fn make(root: &Path, scenario: &Scenario, on: &(dyn Fn(Event) + Sync))
         sides.extend(pair::run(root, scenario, some, &[], on).await?);
     }
     for (side, run) in &sides {
-        let verdict = verdict::judge(run, &scenario.statement.gauge);
+        let verdict = verdict::judge(run, &scenario.statement);
         if !verdict.as_stated() {
-            bail!("not recorded: {} {}", scenario.bin(side), verdict.text(&scenario.statement.unit));
+            bail!("not recorded: {} {}", scenario.bin(side), verdict.text());
         }
     }
     let MadeBy { hash, versions, recorded, machine } = made_by;

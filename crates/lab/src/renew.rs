@@ -21,6 +21,7 @@ use crate::{
     made_by::{Now, hash_of},
     measure,
     pair::Event,
+    words,
 };
 
 /// The programs of the general statements.
@@ -131,12 +132,13 @@ fn notes(root: &Path, exhibits: &Exhibits, made: &Made, now: Now) -> anyhow::Res
 async fn runs(root: &Path, scenario: &Scenario, tell: Tell<'_>) -> anyhow::Result<Made> {
     let on = |event: Event| match event {
         Event::Build { text, done, total } => {
-            tell(Progress::Step(format!("building {done} of {total}: {text}")));
+            tell(Progress::Step(words::building(&text, done, total)));
         }
         Event::Sample { side, sample, .. } => {
             tell(Progress::Step(format!("{side}: {} units done", sample.units_done)));
         }
-        Event::Verdict { .. } | Event::Error { .. } => {}
+        Event::Stalled { side, seconds } => tell(Progress::Step(format!("{side}: no unit has ended for {seconds} s"))),
+        Event::Started { .. } | Event::Verdict { .. } | Event::Error { .. } => {}
     };
     let recording = measure::make(root, scenario, &on).await?;
     let file = exhibit::recording_file(&scenario.name);

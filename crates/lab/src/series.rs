@@ -40,6 +40,9 @@ pub struct Run {
     pub report: Report,
     /// What the console saw at the end.
     pub console: ConsoleView,
+    /// The first lines of the program's error output. They may name processes and addresses, so no record keeps them.
+    #[serde(skip)]
+    pub said: Vec<String>,
 }
 
 /// Gauges over time, in columns of equal length.
@@ -66,6 +69,9 @@ pub struct ConsoleView {
     pub dropped_events: u64,
     /// Live tasks, alike ones together, most first.
     pub groups: Vec<Group>,
+    /// Why the console was not followed to the end; none when it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<String>,
 }
 
 /// Live tasks that were spawned at the same line and wait for the same thing.
@@ -85,6 +91,28 @@ pub struct Group {
     pub waits_on: Option<String>,
     /// The fewest and the most polls among them.
     pub polls: (u64, u64),
+}
+
+impl ConsoleView {
+    /// Live tasks of kind `task` by the line that spawned them, in whatever state and whatever they wait for; most first.
+    pub fn lines(&self) -> Vec<(&str, u64)> {
+        let mut lines = BTreeMap::<_, u64>::new();
+        for group in self.groups.iter().filter(|group| group.kind == "task") {
+            *lines.entry(group.spawned_at.as_str()).or_default() += group.count;
+        }
+        let mut lines: Vec<_> = lines.into_iter().collect();
+        lines.sort_by_key(|(line, count)| (std::cmp::Reverse(*count), *line));
+        lines
+    }
+
+    /// What most tasks of a line wait for, and how many do.
+    pub fn wait_at(&self, line: &str) -> Option<(Option<&str>, u64)> {
+        let mut waits = BTreeMap::<_, u64>::new();
+        for group in self.groups.iter().filter(|group| group.kind == "task" && group.spawned_at == line) {
+            *waits.entry(group.waits_on.as_deref()).or_default() += group.count;
+        }
+        waits.into_iter().max_by_key(|(_, count)| *count)
+    }
 }
 
 impl Recording {
@@ -146,6 +174,29 @@ mod tests {
     fn sample(elapsed_ms: u64, gauges: &[(&str, u64)]) -> Sample {
         let gauges = gauges.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
         Sample { elapsed_ms, phase: Phase::Load, units_done: 0, gauges }
+    }
+
+    fn group(count: u64, spawned_at: &str, kind: &str, state: &str, waits_on: Option<&str>) -> Group {
+        let waits_on = waits_on.map(str::to_owned);
+        let (spawned_at, kind, state) = (spawned_at.to_owned(), kind.to_owned(), state.to_owned());
+        Group { count, spawned_at, name: String::new(), kind, state, waits_on, polls: (1, 1) }
+    }
+
+    #[test]
+    fn tasks_of_one_line_count_together_whatever_they_wait_for() {
+        let view = ConsoleView {
+            groups: vec![
+                group(500, "c.rs:1:1", "blocking", "idle", None),
+                group(360, "a.rs:1:1", "task", "idle", Some("a lock")),
+                group(100, "b.rs:1:1", "task", "idle", None),
+                group(80, "a.rs:1:1", "task", "idle", None),
+                group(40, "a.rs:1:1", "task", "scheduled", None),
+            ],
+            ..ConsoleView::default()
+        };
+        assert_eq!(view.lines(), [("a.rs:1:1", 480), ("b.rs:1:1", 100)]);
+        assert_eq!(view.wait_at("a.rs:1:1"), Some((Some("a lock"), 360)));
+        assert_eq!(view.wait_at("d.rs:1:1"), None);
     }
 
     #[test]

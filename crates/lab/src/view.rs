@@ -1,4 +1,7 @@
-//! The live view of a pair in a terminal: a plot of the gauge that tells the leak, and a column of gauges for each side.
+//! The live view of a pair in a terminal, or its lines where there is none.
+
+mod frame;
+mod layout;
 
 use std::{
     collections::BTreeMap,
@@ -14,33 +17,30 @@ use crossterm::{
 use crate::{
     catalogue::Scenario,
     pair::{Event, SideVerdict},
-    plot::Plot,
     series::{Phase, Series},
+    side::Role,
+    words,
 };
+use frame::{Frame, Row, phase};
 
-/// Below this the view does not fit, and lines are printed instead.
-const WIDTH_MIN: u16 = 50;
-/// The plot and the gauges need this many rows.
-const HEIGHT_MIN: u16 = 20;
+/// In a smaller terminal lines are printed instead.
+const ROOM_MIN: (usize, usize) = (50, 10);
 const WIDTH_MAX: usize = 110;
-const PLOT_ROWS: usize = 8;
-/// Room for the numbers left of the plot.
-const AXIS: usize = 8;
-/// Leak and fix as on the pages (after Okabe and Ito: told apart by colour-blind readers), then the others.
-const COLOURS: [Color; 4] = [
-    Color::Rgb { r: 213, g: 94, b: 0 },
-    Color::Rgb { r: 64, g: 156, b: 222 },
-    Color::Rgb { r: 204, g: 121, b: 167 },
-    Color::Rgb { r: 0, g: 158, b: 115 },
-];
 
 /// Draws events in place on a terminal, or prints them as lines.
 pub struct View<'a> {
     scenario: &'a Scenario,
     sides: &'a [String],
     series: BTreeMap<String, Series>,
+    /// For how many seconds a side has made no progress, where that was told.
+    stalled: BTreeMap<String, u64>,
+    /// The last line on limits, so that it is said once for all sides.
+    limits: String,
     live: bool,
-    drawn: u16,
+    /// The terminal's size at the last frame, while the view has a screen of its own.
+    screen: Option<(usize, usize)>,
+    /// A line on the build stands there, without an end.
+    building: bool,
     last_line_s: BTreeMap<String, u64>,
     last_build: u32,
 }
@@ -48,14 +48,17 @@ pub struct View<'a> {
 impl<'a> View<'a> {
     /// A view for the terminal at standard output; plain lines when it is none, or too small.
     pub fn new(scenario: &'a Scenario, sides: &'a [String]) -> Self {
-        let fits = terminal::size().is_ok_and(|(width, height)| width >= WIDTH_MIN && height >= HEIGHT_MIN);
-        let live = io::IsTerminal::is_terminal(&io::stdout()) && fits;
+        let (width, height) = room();
+        let live = io::IsTerminal::is_terminal(&io::stdout()) && width >= ROOM_MIN.0 && height >= ROOM_MIN.1;
         Self {
             scenario,
             sides,
             series: BTreeMap::new(),
+            stalled: BTreeMap::new(),
+            limits: String::new(),
             live,
-            drawn: 0,
+            screen: None,
+            building: false,
             last_line_s: BTreeMap::new(),
             last_build: u32::MAX,
         }
@@ -65,31 +68,61 @@ impl<'a> View<'a> {
     pub fn show(&mut self, event: &Event) {
         let _ = match event {
             Event::Build { text, done, total } => self.build(text, *done, *total),
+            Event::Started { memory_max_mib, lab_memory_max_mib, .. } => {
+                self.limits(*memory_max_mib, *lab_memory_max_mib)
+            }
             Event::Sample { side, sample, console_tasks } => {
-                self.series.entry(side.clone()).or_default().push(sample, *console_tasks);
+                let series = self.series.entry(side.clone()).or_default();
+                if series.units_done.last() != Some(&sample.units_done) || sample.phase == Phase::Quiet {
+                    self.stalled.remove(side);
+                }
+                series.push(sample, *console_tasks);
                 if self.live { self.redraw() } else { self.line(side, *console_tasks) }
             }
+            Event::Stalled { side, seconds } => self.stalled(side, *seconds),
             Event::Verdict { sides, .. } => self.verdict(sides),
             // The command's own error line says it.
-            Event::Error { .. } => Ok(()),
+            Event::Error { .. } => self.leave(),
         };
     }
 
     fn build(&mut self, text: &str, done: u32, total: u32) -> io::Result<()> {
+        let line = words::building(text, done, total);
         if self.live {
-            let mut out = self.start_frame()?;
-            let line: String = format!("building {done} of {total}: {text}").chars().take(self.width()).collect();
-            writeln!(out, "{line}")?;
-            self.drawn = 1;
+            self.building = true;
+            let mut out = io::stdout().lock();
+            queue!(out, cursor::MoveToColumn(0), terminal::Clear(ClearType::UntilNewLine))?;
+            // One column is left free: at the edge some terminals go on below.
+            write!(out, "{}", line.chars().take(room().0 - 1).collect::<String>())?;
             return out.flush();
         }
         // Ten lines for a whole build are enough in a log.
         let tenth = (done * 10).checked_div(total).unwrap_or(0);
         if tenth != self.last_build {
             self.last_build = tenth;
-            return writeln!(io::stdout(), "building {done} of {total}: {text}");
+            return writeln!(io::stdout(), "{line}");
         }
         Ok(())
+    }
+
+    fn limits(&mut self, program: u64, lab: u64) -> io::Result<()> {
+        let line =
+            format!("memory: a program's load ends at {program} MiB; the lab takes at most {lab} MiB to follow it");
+        if program == 0 || line == self.limits || self.screen.is_some() {
+            return Ok(());
+        }
+        self.end_build()?;
+        self.limits = line;
+        writeln!(io::stdout(), "{}", self.limits)
+    }
+
+    fn stalled(&mut self, side: &str, seconds: u64) -> io::Result<()> {
+        self.stalled.insert(side.to_owned(), seconds);
+        if self.live { self.redraw() } else { writeln!(io::stdout(), "{}", self.no_progress(side, seconds)) }
+    }
+
+    fn no_progress(&self, side: &str, seconds: u64) -> String {
+        format!("{side}: no {} has ended for {seconds} s", self.scenario.statement.unit)
     }
 
     fn line(&mut self, side: &str, console_tasks: u64) -> io::Result<()> {
@@ -110,108 +143,108 @@ impl<'a> View<'a> {
         )
     }
 
-    fn width(&self) -> usize {
-        terminal::size().map_or(80, |(width, _)| usize::from(width)).min(WIDTH_MAX)
-    }
-
-    fn start_frame(&mut self) -> io::Result<io::StdoutLock<'static>> {
-        let mut out = io::stdout().lock();
-        if self.drawn > 0 {
-            queue!(out, cursor::MoveToPreviousLine(self.drawn), terminal::Clear(ClearType::FromCursorDown))?;
+    fn end_build(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.building) {
+            queue!(io::stdout(), cursor::MoveToColumn(0), terminal::Clear(ClearType::UntilNewLine))?;
         }
-        self.drawn = 0;
-        Ok(out)
+        Ok(())
     }
 
+    /// Draws on a screen of its own, as editors do: whatever a reader does to the window, nothing of it is left behind.
     fn redraw(&mut self) -> io::Result<()> {
-        let frame = self.frame();
-        let mut out = self.start_frame()?;
-        for line in &frame {
-            writeln!(out, "{line}")?;
+        self.end_build()?;
+        let (mut frame, room) = (Vec::new(), room());
+        if self.screen.is_none() {
+            queue!(frame, terminal::EnterAlternateScreen)?;
         }
-        self.drawn = frame.len() as u16;
-        out.flush()
+        if self.screen.replace(room) != Some(room) {
+            queue!(frame, terminal::Clear(ClearType::All))?;
+        }
+        queue!(frame, cursor::MoveTo(0, 0))?;
+        for line in self.lines(room) {
+            queue!(frame, terminal::Clear(ClearType::UntilNewLine))?;
+            writeln!(frame, "{line}")?;
+        }
+        queue!(frame, terminal::Clear(ClearType::FromCursorDown))?;
+        let mut out = io::stdout().lock();
+        out.write_all(&frame).and_then(|()| out.flush())
     }
 
-    fn frame(&self) -> Vec<String> {
-        let gauge = &self.scenario.statement.gauge;
-        let x_max = self.series.values().flat_map(|s| s.elapsed_ms.last()).max().map_or(1.0, |&ms| ms as f64);
-        let y_max = self.series.values().map(|s| s.peak(gauge)).max().unwrap_or(0).max(10) as f64;
-        let width = self.width();
-        let mut plot = Plot::new(width - AXIS - 1, PLOT_ROWS);
-        // The fix is drawn first, so that the leak stays on top where both begin.
-        for (i, side) in self.sides.iter().enumerate().rev() {
-            let Some(series) = self.series.get(side) else { continue };
-            let xs = series.elapsed_ms.iter().map(|&ms| ms as f64);
-            let points: Vec<_> = xs.zip(series.gauge(gauge).iter().map(|&n| n as f64)).collect();
-            plot.line(i, &points, x_max, y_max);
+    /// Goes back to the reader's screen, and leaves the last picture there.
+    fn leave(&mut self) -> io::Result<()> {
+        self.end_build()?;
+        if self.screen.take().is_some() {
+            // Wiped first: tmux puts what no longer fits, after the window has changed, into the reader's history.
+            let mut out = io::stdout();
+            queue!(out, terminal::Clear(ClearType::All), cursor::MoveTo(0, 0), terminal::LeaveAlternateScreen)?;
+            self.lines(room()).iter().try_for_each(|line| writeln!(io::stdout(), "{line}"))?;
         }
-        let mut lines =
-            vec![format!("{}: {gauge} over {:.1} s", self.scenario.name, x_max / 1000.0).bold().to_string()];
-        for (row, pieces) in plot.rows().enumerate() {
-            let label = match row {
-                0 => format!("{y_max:.0}"),
-                _ if row == PLOT_ROWS - 1 => "0".to_owned(),
-                _ => String::new(),
-            };
-            let drawn: String = pieces.into_iter().map(|(series, text)| paint(series, &text)).collect();
-            lines.push(format!("{label:>AXIS$} {drawn}"));
-        }
-        lines.extend(self.columns(width));
-        lines
+        Ok(())
     }
 
-    fn columns(&self, width: usize) -> Vec<String> {
-        // Sides that find no room in a row are left out of the live view; the verdict names them all.
-        let shown = self.sides.len().min(width / 25).max(1);
-        let cell = width / shown;
-        let mut names: Vec<_> = self.series.values().flat_map(|s| s.gauges.keys()).collect();
-        names.sort();
-        names.dedup();
-        let mut rows = vec![String::new(); names.len() + 3];
-        for (i, side) in self.sides.iter().take(shown).enumerate() {
-            let empty = Series::default();
-            let series = self.series.get(side).unwrap_or(&empty);
-            let mut put = |row: usize, text: String, colour: bool| {
-                let text: String = format!("{text:<cell$}").chars().take(cell).collect();
-                rows[row] += &if colour { paint(Some(i), &text) } else { text };
-            };
-            put(0, side.clone(), true);
-            let now = series.phase.last().map_or("starting", |&now| phase(now));
-            let done = series.units_done.last().unwrap_or(&0);
-            put(1, format!("{now}, {done} {}", self.scenario.statement.units_name()), false);
-            put(2, format!("{:<17}{:>7}", "console: tasks", series.console_tasks.last().unwrap_or(&0)), false);
-            for (row, name) in names.iter().enumerate() {
-                let value = series.gauge(name).last().map_or("-".to_owned(), u64::to_string);
-                put(row + 3, format!("{name:<17}{value:>7}"), *name == &self.scenario.statement.gauge);
-            }
+    /// The picture of this moment, in colours.
+    fn lines(&self, (width, height): (usize, usize)) -> Vec<String> {
+        let frame = Frame {
+            title: &self.scenario.name,
+            gauge: &self.scenario.statement.gauge,
+            units: &self.scenario.statement.units_name(),
+            sides: self.sides,
+            series: &self.series,
+            notes: self.stalled.iter().map(|(side, seconds)| self.no_progress(side, *seconds)).collect(),
+        };
+        let rows = frame.rows((width.min(WIDTH_MAX), height));
+        let line = |row: Row| row.0.into_iter().map(|(side, text)| self.paint(side, &text)).collect();
+        rows.into_iter().map(line).collect()
+    }
+
+    /// Text in the colour of a side.
+    fn paint(&self, side: Option<usize>, text: &str) -> String {
+        match side.and_then(|i| self.sides.get(i)) {
+            // crossterm leaves colour out where NO_COLOR is set.
+            Some(side) if self.live => text.with(Color::from(Role::of(side).colour())).to_string(),
+            _ => text.to_owned(),
         }
-        rows
     }
 
     fn verdict(&mut self, sides: &BTreeMap<String, SideVerdict>) -> io::Result<()> {
+        self.leave()?;
         let mut out = io::stdout().lock();
         writeln!(out)?;
         for (i, side) in self.sides.iter().enumerate() {
             let Some(verdict) = sides.get(side) else { continue };
-            writeln!(
-                out,
-                "{}",
-                paint(self.live.then_some(i), &format!("{}-{side} {}", self.scenario.name, verdict.text))
-            )?;
-            let survivors = verdict.program_tasks;
-            if let Some(place) = verdict.spawned_at.as_ref().filter(|_| survivors > 0) {
-                writeln!(out, "    {} of the {survivors} tasks left were spawned at {place}", verdict.spawned_there)?;
-                writeln!(out, "    they wait on: {}", waits(verdict.waits_on.as_deref()))?;
-            }
-            writeln!(
-                out,
-                "    witnesses: program {survivors} tasks, console {} tasks, {} events lost",
-                verdict.console_tasks, verdict.dropped_events
-            )?;
+            let line = format!("{}-{side} {}", self.scenario.name, verdict.text);
+            writeln!(out, "{}", self.paint(Some(i), &line))?;
+            details(verdict).iter().try_for_each(|line| writeln!(out, "    {line}"))?;
         }
         writeln!(out, "look deeper: scripts/pair {}   (two real tokio-consoles)", self.scenario.name)
     }
+}
+
+impl Drop for View<'_> {
+    /// After Ctrl-C too, the reader's own screen is there again.
+    fn drop(&mut self) {
+        let _ = self.leave();
+    }
+}
+
+/// Where the survivors come from, what they wait on, who says so, and what the program said.
+fn details(verdict: &SideVerdict) -> Vec<String> {
+    let mut lines = Vec::new();
+    let (tasks, there, waiting) = (verdict.program_tasks, verdict.spawned_there, verdict.waiting_there);
+    if let Some(place) = verdict.spawned_at.as_ref().filter(|_| tasks > 0) {
+        let how_many = if there == tasks { format!("all {tasks}") } else { format!("{there} of the {tasks}") };
+        lines.push(format!("{how_many} tasks left were spawned at {place}"));
+        let who = if waiting == there { "they wait on".to_owned() } else { format!("of these, {waiting} wait on") };
+        lines.push(format!("{who}: {}", waits(verdict.waits_on.as_deref())));
+    }
+    let (console, lost) = (verdict.console_tasks, verdict.dropped_events);
+    lines.push(format!("witnesses: program {tasks} tasks, console {console} tasks, {lost} events lost"));
+    lines.extend(verdict.stopped.iter().map(|reason| format!("the load ended early: {reason}")));
+    if !verdict.said.is_empty() {
+        lines.push("it said on standard error:".to_owned());
+        lines.extend(verdict.said.iter().map(|line| format!("  {line}")));
+    }
+    lines
 }
 
 /// What to say of a wait.
@@ -219,18 +252,10 @@ pub fn waits(waits_on: Option<&str>) -> &str {
     waits_on.unwrap_or("nothing the console can see (it sees locks, bounded sends, oneshots, intervals)")
 }
 
-fn phase(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Start => "start",
-        Phase::Load => "load",
-        Phase::Quiet => "quiet",
-    }
+/// Columns and rows of the terminal, as they are now: readers change them in the middle of a run.
+fn room() -> (usize, usize) {
+    terminal::size().map_or((80, 24), |(width, height)| (width.into(), height.into()))
 }
 
-fn paint(series: Option<usize>, text: &str) -> String {
-    match series {
-        // crossterm leaves colour out where NO_COLOR is set.
-        Some(i) => text.with(COLOURS[i % COLOURS.len()]).to_string(),
-        None => text.to_owned(),
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -41,6 +41,11 @@ pub fn left(gauge: &Gauge, left: f64) -> Option<String> {
     }
 }
 
+/// How far a build is. Nothing is counted while cargo waits.
+pub fn building(text: &str, done: u32, total: u32) -> String {
+    if total == 0 { text.to_owned() } else { format!("building {done} of {total}: {text}") }
+}
+
 /// `1234567` as `1,234,567`.
 pub fn grouped(value: u64) -> String {
     let digits = value.to_string();

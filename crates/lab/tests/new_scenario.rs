@@ -6,8 +6,19 @@ use std::{
 };
 
 /// What a workspace needs to build a scenario, and the script to write one.
-const PARTS: [&str; 8] =
-    ["Cargo.toml", "Cargo.lock", ".cargo", "crates", "scenarios", "scripts", "book/src", "rustfmt.toml"];
+const PARTS: [&str; 11] = [
+    "Cargo.toml",
+    "Cargo.lock",
+    ".cargo",
+    "crates",
+    "scenarios",
+    "scripts",
+    "book.toml",
+    "book/src",
+    "book/recordings",
+    "README.md",
+    "rustfmt.toml",
+];
 
 #[test]
 fn a_bad_name_is_refused_and_nothing_is_written() {
@@ -23,7 +34,15 @@ fn a_bad_name_is_refused_and_nothing_is_written() {
         ("unread-mail-in-very-many-boxes-x", "30 are the most"),
         ("unconsumed-send", "exists already"),
         ("stage", "exists already"),
-        ("--help", "usage"),
+        ("readme", "README.md on a disk"),
+        ("summary", "SUMMARY.md on a disk"),
+        ("card", "exists already"),
+        ("tokio", "is a crate that the workbook has"),
+        ("index", "mdBook makes itself"),
+        ("print", "mdBook makes itself"),
+        ("test", "of Rust's own"),
+        ("nul", "Windows"),
+        ("--verbose", "usage"),
     ] {
         let refused = copy.new_scenario(name);
         assert_eq!(refused.status.code(), Some(2), "{name}: {refused:?}");
@@ -31,6 +50,31 @@ fn a_bad_name_is_refused_and_nothing_is_written() {
         assert!(words.contains(reason) && words.lines().count() == 1, "{name}: {words}");
     }
     assert_eq!(copy.read("book/src/SUMMARY.md"), summary);
+}
+
+#[test]
+fn help_is_no_fault() {
+    let asked = Copy::new("help").new_scenario("--help");
+    assert_eq!(asked.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&asked.stdout).starts_with("usage: scripts/new-scenario NAME"), "{asked:?}");
+}
+
+#[test]
+fn the_skeleton_is_tidy_as_it_is_but_for_its_placeholders() {
+    let copy = Copy::new("tidy");
+    copy.git(&["init", "--quiet"]);
+    assert!(copy.new_scenario("unread-mail").status.success());
+    copy.git(&["add", "--all"]);
+    // It is not recorded here; that is another test's, and takes a run.
+    let recorded = ["--skip", "every_recording_is", "--skip", "with_a_chapter_a_recording_and_a_picture"];
+    let whole = [&["scenarios::", "chapters::", "--skip", "no_placeholder"][..], &recorded].concat();
+    let tidy = copy.tidy(&whole);
+    let words = String::from_utf8_lossy(&tidy.stdout);
+    assert!(tidy.status.success() && words.contains("the_template_and_shows_its_own_scenario ... ok"), "{words}");
+    // Kept as it is, it would stand in the book.
+    let kept = copy.tidy(&["no_placeholder_is_kept"]);
+    let words = String::from_utf8_lossy(&kept.stdout).into_owned() + &String::from_utf8_lossy(&kept.stderr);
+    assert!(words.contains("book/src/unread-mail.md still says \"replace me\""), "{words}");
 }
 
 #[test]
@@ -73,6 +117,24 @@ impl Copy {
 
     fn new_scenario(&self, name: &str) -> Output {
         Command::new(self.0.join("scripts/new-scenario")).arg(name).output().unwrap()
+    }
+
+    fn git(&self, args: &[&str]) {
+        let status = Command::new("git").args(args).current_dir(&self.0).status().unwrap();
+        assert!(status.success(), "git {args:?}");
+    }
+
+    /// The tidy test, as it is built here, in the copy.
+    fn tidy(&self, args: &[&str]) -> Output {
+        let build = ["test", "--offline", "--test", "tidy", "--no-run", "--message-format=json"];
+        let out = Command::new("cargo").args(build).current_dir(root()).output().unwrap();
+        let messages = String::from_utf8_lossy(&out.stdout).into_owned();
+        let executables = messages.lines().filter_map(|line| {
+            let message: serde_json::Value = serde_json::from_str(line).ok()?;
+            (message["target"]["name"] == "tidy").then(|| message["executable"].as_str().map(str::to_owned))?
+        });
+        let tidy = executables.last().unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&out.stderr)));
+        Command::new(tidy).args(args).current_dir(&self.0).output().unwrap()
     }
 
     fn read(&self, file: &str) -> String {

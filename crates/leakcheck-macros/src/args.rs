@@ -11,7 +11,7 @@ use syn::{
 };
 
 /// The arguments, each with an example for the error messages.
-const KNOWN: [(&str, &str); 9] = [
+const ARGUMENTS: [(&str, &str); 9] = [
     ("flavor", r#"flavor = "multi_thread""#),
     ("worker_threads", "worker_threads = 2"),
     ("start_paused", "start_paused = true"),
@@ -22,10 +22,10 @@ const KNOWN: [(&str, &str); 9] = [
     ("await_lines", "await_lines = true"),
     ("crate", r#"crate = "renamed""#),
 ];
-/// Far from where adding to a point in time overflows.
+/// A sum of this and any point in time does not overflow.
 const DURATION_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What the attribute was told. `None` leaves it to the checker's default.
+/// The arguments of the attribute. `None` stands for the checker's default.
 #[derive(Default)]
 pub(crate) struct Args {
     pub(crate) flavor: Flavor,
@@ -185,10 +185,10 @@ impl Argument {
 impl Parse for Argument {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
         if !input.peek(Ident::peek_any) {
-            return Err(input.error(format!("an argument has a name and a value: write `{}`", KNOWN[0].1)));
+            return Err(input.error(format!("an argument has a name and a value: write `{}`", ARGUMENTS[0].1)));
         }
         let name = input.call(Ident::parse_any)?;
-        if KNOWN.iter().all(|(known, _)| name != known) {
+        if ARGUMENTS.iter().all(|(known, _)| name != known) {
             return Err(unknown(&name));
         }
         let equals = input.parse::<Option<Token![=]>>()?;
@@ -222,12 +222,12 @@ fn unknown(name: &Ident) -> Error {
             "the flavor needs its name: write `flavor = \"current_thread\"`".to_owned()
         }
         "core_threads" => "`core_threads` is called `worker_threads`".to_owned(),
-        tokios @ ("name" | "unhandled_panic") => format!(
-            "`{tokios}` is an argument of `#[tokio::test]` only: remove it, or build the runtime yourself with \
+        foreign @ ("name" | "unhandled_panic") => format!(
+            "`{foreign}` is an argument of `#[tokio::test]` only: remove it, or build the runtime yourself with \
              `leakcheck::attach`"
         ),
         other => {
-            let known: Vec<_> = KNOWN.iter().map(|(known, _)| format!("`{known}`")).collect();
+            let known: Vec<_> = ARGUMENTS.iter().map(|(known, _)| format!("`{known}`")).collect();
             format!("unknown argument `{other}`: write one of {}", known.join(", "))
         }
     };
@@ -235,10 +235,10 @@ fn unknown(name: &Ident) -> Error {
 }
 
 fn example(name: &Ident) -> &'static str {
-    KNOWN.iter().find(|(known, _)| name == known).map_or("", |(_, example)| example)
+    ARGUMENTS.iter().find(|(known, _)| name == known).map_or("", |(_, example)| example)
 }
 
-/// A whole number and a unit, nothing else: `1.5s` and `2 s` have to be guessed at, and are refused.
+/// Reads a whole number and a unit. Anything else, such as `1.5s` or `2 s`, would be a guess, and is refused.
 fn duration(text: &str) -> Option<Duration> {
     let unit = text.find(|letter: char| !letter.is_ascii_digit())?;
     let number: u64 = text[..unit].parse().ok()?;
@@ -248,7 +248,7 @@ fn duration(text: &str) -> Option<Duration> {
         "m" => 60_000,
         _ => return None,
     };
-    // What does not fit is longer than a day, and refused as such.
+    // A product that does not fit is longer than a day, and the caller refuses it as too long.
     Some(Duration::from_millis(number.saturating_mul(millis)))
 }
 
@@ -266,7 +266,7 @@ fn string(value: &Expr) -> Option<LitStr> {
     }
 }
 
-/// A value that comes from a `macro_rules` variable has a group around it that nobody wrote.
+/// The value without its groups: the compiler adds a group around a value from a `macro_rules` variable.
 fn ungrouped(mut value: &Expr) -> &Expr {
     while let Expr::Group(group) = value {
         value = &group.expr;

@@ -23,7 +23,7 @@ pub(crate) fn test(args: TokenStream, item: TokenStream) -> TokenStream {
     }
 }
 
-/// The body stays tokens: what is wrong in it is for rustc to say.
+/// The function that the attribute stands on. The body stays tokens, so that rustc reports the errors in it.
 struct Function {
     attrs: Vec<Attribute>,
     vis: Visibility,
@@ -34,7 +34,7 @@ struct Function {
 impl Function {
     fn check(&self) -> Result<()> {
         let sig = &self.sig;
-        // First, because an attribute such as `#[tokio::test]` above this one has taken the `async` away.
+        // This check comes first, because an attribute such as `#[tokio::test]` above this one has removed the `async`.
         if let Some(second) = self.attrs.iter().find(|attr| is_test(attr)) {
             let why = "a second test attribute: remove it, `#[leakcheck::test]` makes the function a test already";
             return Err(Error::new_spanned(second, why));
@@ -73,19 +73,20 @@ impl Function {
         Ok(())
     }
 
-    /// What was written becomes a function in the test. There, `?`, `return`, inference and type errors are as in any
-    /// `async fn`, which they are not in an `async` block.
+    /// The function as it was written becomes a function inside the test. So `?`, `return`, inference and type errors are
+    /// those of an `async fn`; in an `async` block they would differ.
     fn into_test(self, args: &Args) -> TokenStream {
         let Self { attrs, vis, sig, body } = self;
         let (fn_token, name) = (sig.fn_token, &sig.ident);
         let (run, output) = match &sig.output {
             ReturnType::Type(_, ty) if !is_unit(ty) => (quote!(run), quote!(-> ::std::process::ExitCode)),
-            // libtest wants `()` of a test that should panic.
+            // libtest accepts only `()` from a test that should panic.
             _ => (quote!(run_unit), quote!()),
         };
         let crate_path = args.crate_path.as_ref().map_or_else(|| quote!(::leakcheck), ToTokens::to_token_stream);
         let checker = checker(args);
-        // A failed test panics at its name. With a span of the macro's own it would be the attribute's line.
+        // A failed test panics at the function's name. With a span of the macro's own, the panic would be at the
+        // attribute's line.
         let call = quote_spanned!(name.span()=> __leakcheck::__private::#run(#checker, #name));
         quote! {
             #(#attrs)*
@@ -100,8 +101,8 @@ impl Function {
         }
     }
 
-    /// The function as it would be without tests, so that its one error brings no others: imports stay used, and
-    /// `.await` stays inside an `async fn`.
+    /// The function without its test attributes, so that one error of the attribute brings no others from rustc: imports
+    /// stay used, and `.await` stays inside an `async fn`.
     fn into_plain(self) -> TokenStream {
         let Self { attrs, vis, mut sig, body } = self;
         let attrs = attrs.iter().filter(|attr| !is_test(attr));
@@ -122,7 +123,7 @@ impl Parse for Function {
         let content;
         let brace = syn::braced!(content in input);
         let inner = content.call(Attribute::parse_inner)?;
-        // `#![ignore]` in the body is for the test, not for the function inside it.
+        // `#![ignore]` in the body is meant for the test, not for the function inside the test.
         attrs.extend(inner.into_iter().map(|attr| Attribute { style: AttrStyle::Outer, ..attr }));
         let mut body = Group::new(Delimiter::Brace, content.parse()?);
         body.set_span(brace.span.join());
@@ -130,7 +131,7 @@ impl Parse for Function {
     }
 }
 
-/// The checker, as one would write it by hand.
+/// The expression that builds the checker.
 fn checker(args: &Args) -> TokenStream {
     let new = match args.flavor {
         Flavor::CurrentThread => quote!(__leakcheck::Checker::current_thread()),
@@ -140,7 +141,7 @@ fn checker(args: &Args) -> TokenStream {
     let paused = args.start_paused.map(|paused| quote!(.start_paused(#paused)));
     let settle = args.settle.map(duration).map(|limit| quote!(.settle(#limit)));
     let deadline = args.deadline.map(duration).map(|limit| quote!(.deadline(#limit)));
-    // An allowance that cannot be read panics where it is written.
+    // With this span, an allowance that cannot be read panics at the line where it is written.
     let allow = args.allow.iter().map(|text| quote_spanned!(text.span()=> .allow(#text)));
     let blocking = args.allow_blocking.map(|closures| quote!(.allow_blocking(#closures)));
     let await_lines = args.await_lines.map(|wanted| quote!(.await_lines(#wanted)));
@@ -158,7 +159,8 @@ fn with_error(mut tokens: TokenStream, error: &Error) -> TokenStream {
     tokens
 }
 
-/// `#[test]`, `#[tokio::test]`, and what they leave for attributes below them, `#[::core::prelude::v1::test]`.
+/// Whether the attribute is `#[test]`, `#[tokio::test]`, or `#[::core::prelude::v1::test]`, which both leave for attributes
+/// below.
 fn is_test(attr: &Attribute) -> bool {
     attr.path().segments.last().is_some_and(|segment| segment.ident == "test")
 }
@@ -167,7 +169,7 @@ fn is_unit(mut ty: &Type) -> bool {
     loop {
         match ty {
             Type::Tuple(tuple) => return tuple.elems.is_empty(),
-            // A type that comes from a `macro_rules` variable has a group around it that nobody wrote.
+            // A type from a `macro_rules` variable comes in a group that the compiler adds.
             Type::Group(group) => ty = &group.elem,
             Type::Paren(paren) => ty = &paren.elem,
             _ => return false,

@@ -5,9 +5,9 @@ mod expand;
 
 use proc_macro::TokenStream;
 
-/// Runs an `async fn` as a test on a runtime of its own, and fails it if it leaves tasks behind.
+/// Runs an `async fn` as a test on a runtime of its own. The test fails if it leaves tasks behind.
 ///
-/// It replaces `#[tokio::test]`. The test needs no other change:
+/// The attribute replaces `#[tokio::test]`. The test needs no other change:
 ///
 /// ```ignore
 /// #[leakcheck::test]
@@ -34,7 +34,7 @@ use proc_macro::TokenStream;
 /// A duration is a whole number and a unit: `"200ms"`, `"2s"` or `"1m"`; a day at most.
 ///
 /// An allowance is a file (`"src/metrics.rs"`), a line of it (`"src/metrics.rs:17"`) or a crate (`"hyper-util"`). The
-/// attribute does not read it: one that cannot be read makes the test panic, with what to write.
+/// attribute does not read allowances: one that cannot be read makes the test panic, with what to write.
 ///
 /// `await_lines` needs the feature `await-lines` of leakcheck, and Linux. Without them the report says why there are no
 /// lines.
@@ -59,12 +59,12 @@ use proc_macro::TokenStream;
 /// # Guarantee, gap, rival
 ///
 /// Guarantee: the test fails if a task on its runtime, neither allowed nor a daemon, outlives the body by more than the
-/// settle time. A body that panics, or returns an error, fails with that; what it left is then a note. A body that
-/// never ends fails at the deadline.
+/// settle time. A body that panics or returns an error fails with its own panic or error, and what is left is a note
+/// beside it. A body that never ends fails at the deadline.
 ///
-/// Gap: only the runtime of the test is seen. One that the body builds is not; attach a watch to its builder.
-/// `name`, `unhandled_panic` and the flavor `local` of `#[tokio::test]` are refused; a runtime of your own with
-/// `leakcheck::attach` has them. `#[test]` above the attribute is refused by rustc, in its own words.
+/// Gap: only the runtime of the test is seen. A runtime that the body builds is not; attach a watch to its builder.
+/// `name`, `unhandled_panic` and the flavor `local` of `#[tokio::test]` are refused; use a runtime of your own with
+/// `leakcheck::attach` for these. `#[test]` above the attribute is refused by rustc, in its own words.
 ///
 /// Rival: `#[tokio::test]` drops the runtime at the end of the body, and the leak with it. The test is green.
 #[proc_macro_attribute]

@@ -1,9 +1,8 @@
 //! What a clean test pays.
 //!
-//! `cargo bench -p leakcheck --bench check` prints first the check alone, with allowed tasks alive at the end; then
-//! a whole
-//! checked test with an empty body, beside the same on a plain runtime, built, run and dropped as `#[tokio::test]`
-//! does.
+//! `cargo bench -p leakcheck --bench check` prints first the check alone, with allowed tasks alive at the end. Then it prints a
+//! whole checked test with an empty body, beside the same test on a plain runtime, which is built, run and dropped as
+//! `#[tokio::test]` does it.
 
 #[path = "common/mod.rs"]
 mod common;

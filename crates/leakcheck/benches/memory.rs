@@ -1,8 +1,7 @@
 //! What the registry keeps for each living task.
 //!
-//! `cargo bench -p leakcheck --bench memory`. Counted are the bytes asked of the allocator, watched minus plain:
-//! the tasks
-//! themselves are in both. What the allocator adds to each block is not.
+//! `cargo bench -p leakcheck --bench memory` counts the bytes that are asked of the allocator, watched minus plain. The tasks
+//! themselves are in both numbers. What the allocator adds to each block is in neither.
 
 #[path = "common/mod.rs"]
 mod common;

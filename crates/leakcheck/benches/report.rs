@@ -1,8 +1,7 @@
 //! How long a report of very many leaks takes.
 //!
-//! `cargo bench -p leakcheck --bench report`. A scope that may wait no time at all reports without settling; beside
-//! it stands the
-//! default check, whose wait of 200 ms is part of what it takes.
+//! `cargo bench -p leakcheck --bench report` measures a scope that may not wait, which reports without settling, and beside
+//! it the default check, whose time contains the wait of 200 ms.
 
 #[path = "common/mod.rs"]
 mod common;
@@ -32,14 +31,14 @@ fn tell(name: &str, leaked: usize, sites: usize) {
     let watch = watch.expect("a watched runtime has a watch");
     let [mut look, mut at_once, mut default] = [const { Samples(Vec::new()) }; 3];
     let lines = runtime.block_on(async {
-        let (hasty, patient) = (watch.scope().settle(Duration::ZERO), watch.scope());
+        let (no_wait, default_wait) = (watch.scope().settle(Duration::ZERO), watch.scope());
         leak(leaked, sites).await;
         let mut lines = 0;
         for _ in 0..common::rounds(15) {
             let begun = Instant::now();
             assert_eq!(watch.report().tasks(), leaked, "the report is wrong");
             look.push(begun.elapsed());
-            for (scope, samples) in [(&hasty, &mut at_once), (&patient, &mut default)] {
+            for (scope, samples) in [(&no_wait, &mut at_once), (&default_wait, &mut default)] {
                 let begun = Instant::now();
                 let report = scope.find().await;
                 samples.push(begun.elapsed());

@@ -1,7 +1,6 @@
 //! How long after the body's end a leak is told.
 //!
-//! `cargo bench -p leakcheck --bench verdict`, some four minutes. The time runs from the last statement of the body
-//! to the
+//! `cargo bench -p leakcheck --bench verdict` takes some four minutes. The time runs from the last statement of the body to the
 //! return of `Checker::find`: settling, the report, and the end of the runtime. Every verdict is checked.
 
 #[path = "common/mod.rs"]

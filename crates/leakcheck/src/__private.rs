@@ -6,7 +6,7 @@ use std::{
     thread,
 };
 
-use crate::Checker;
+use crate::checker::Checker;
 
 /// A test without a return type.
 #[track_caller]
@@ -14,7 +14,7 @@ pub fn run_unit<F: Future<Output = ()>>(checker: Checker, body: impl FnOnce() ->
     checker.assert(body);
 }
 
-/// A test with one. The value is judged on the body's thread: an error need not be `Send`.
+/// A test with a return type. The body's thread judges the value, so an error need not be `Send`.
 #[track_caller]
 pub fn run<F>(checker: Checker, body: impl FnOnce() -> F + Send + 'static) -> ExitCode
 where

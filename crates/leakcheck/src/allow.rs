@@ -4,23 +4,24 @@ use std::{fmt, path::Path};
 
 /// A spawn site whose tasks may outlive what is checked.
 ///
-/// Three forms, told apart by how they look:
+/// An allowance has one of three forms:
 ///
-/// - `"src/metrics.rs"`: a file. Matches whole path components from the end, so `metrics.rs` does not cover `my_metrics.rs`.
-/// - `"src/metrics.rs:17"`: one line of it.
+/// - `"src/metrics.rs"`: a file. Whole path components are compared from the end, so `metrics.rs` does not cover
+///   `my_metrics.rs`.
+/// - `"src/metrics.rs:17"`: one line of a file.
 /// - `"hyper-util"`: a crate, wherever cargo has put it: a registry, a git checkout, or a folder of your workspace.
 ///
-/// Guarantee: an allowance covers spawn locations, never rendered text, and the report says how many tasks each one swallowed
-/// and which covered none. Gap: a task that a daemon spawns elsewhere is not covered. Rival: goleak's `IgnoreTopFunction`
-/// matches the frame a goroutine waits in.
+/// Guarantee: an allowance covers spawn locations, never rendered text, and the report says how many tasks each allowance
+/// covered. Gap: a task that a daemon spawns elsewhere is not covered. Rival: goleak's `IgnoreTopFunction` matches the
+/// frame a goroutine waits in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Allow {
     text: String,
-    what: What,
+    pattern: Pattern,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum What {
+enum Pattern {
     File { path: String, line: Option<u32> },
     Crate(String),
 }
@@ -43,14 +44,14 @@ impl Allow {
             },
             _ => (text, None),
         };
-        let what = if path.ends_with(".rs") {
-            What::File { path: path.replace('\\', "/"), line }
+        let pattern = if path.ends_with(".rs") {
+            Pattern::File { path: path.replace('\\', "/"), line }
         } else if path.chars().all(|letter| letter.is_alphanumeric() || letter == '-' || letter == '_') {
-            What::Crate(path.replace('_', "-"))
+            Pattern::Crate(path.replace('_', "-"))
         } else {
             return refuse("a file ends in `.rs`, and a crate's name has no `/`, `:` or `.`");
         };
-        Ok(Self { text: text.to_owned(), what })
+        Ok(Self { text: text.to_owned(), pattern })
     }
 
     /// The allowance as it was written.
@@ -58,13 +59,13 @@ impl Allow {
         &self.text
     }
 
-    /// Whether a task spawned there is covered.
+    /// Whether the allowance covers tasks that are spawned at this line.
     pub(crate) fn covers(&self, file: &str, line: u32) -> bool {
-        match &self.what {
-            What::File { path, line: only } => {
+        match &self.pattern {
+            Pattern::File { path, line: only } => {
                 only.is_none_or(|only| only == line) && Path::new(&file.replace('\\', "/")).ends_with(path)
             }
-            What::Crate(name) => {
+            Pattern::Crate(name) => {
                 let file = file.replace('\\', "/");
                 file.split('/').rev().skip(1).any(|folder| is_folder_of(folder, name))
             }

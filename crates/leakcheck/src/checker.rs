@@ -1,10 +1,9 @@
-//! Runs a body on a runtime of its own and judges what it leaves, from outside.
+//! Runs a body on a runtime of its own and judges, from outside, what the body leaves.
 //!
-//! The body has a thread of its own. The caller's thread waits for news from it, so that a body that hangs, or a task that never
-//! gives its thread back, is reported instead of waited for.
+//! The body has a thread of its own. The caller's thread waits for messages from that thread, so that a body that hangs, or
+//! a task that blocks its thread, is reported instead of waited for.
 
 use std::{
-    any::Any,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::mpsc::{self, Sender},
     thread,
@@ -17,20 +16,21 @@ use crate::{
     allow::Allow,
     dump,
     hooks::{Attach, attach},
-    report::{Body, Report},
+    report::{Body, BodyError, Report},
     settle::{Limits, Subject},
-    supervise::{Abandon, News, supervise},
+    supervise::{CancelSignal, Message, supervise},
     text::LEAK,
-    watch::{Known, Watch},
+    watch::{Registration, Watch},
 };
 
 /// How long a body may run.
 const DEADLINE: Duration = Duration::from_secs(30);
+
 /// Runs a body on a checked runtime of its own: what `#[leakcheck::test]` does, for everything else.
 ///
-/// Guarantee: [`find`](Self::find) and [`assert`](Self::assert) return. A body that does not is reported at the deadline, a task
-/// that never yields at the end of the settle time. Gap: the thread of such a body cannot be ended and stays. Rival: goleak runs
-/// inside the test, and says nothing where the test hangs.
+/// Guarantee: [`find`](Self::find) and [`assert`](Self::assert) return. A body that does not return is reported at the
+/// deadline, and a task that never yields at the end of the settle time. Gap: the thread of such a body cannot be ended and
+/// stays. Rival: goleak runs inside the test, and says nothing where the test hangs.
 #[derive(Clone, Debug)]
 #[must_use = "a checker checks nothing before `find` or `assert`"]
 pub struct Checker {
@@ -51,16 +51,6 @@ pub struct Findings<T> {
     pub report: Report,
     /// What the body returned.
     pub value: Result<T, BodyError>,
-}
-
-/// Why a body returned nothing.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum BodyError {
-    /// It panicked, with this payload.
-    Panicked(Box<dyn Any + Send>),
-    /// It had not returned by the deadline.
-    NeverReturned,
 }
 
 impl Checker {
@@ -122,7 +112,7 @@ impl Checker {
     /// If the allowance cannot be read; the message says what to write.
     #[track_caller]
     pub fn allow(mut self, allowance: &str) -> Self {
-        // Not a closure: the panic is to be at the caller's line.
+        // In a closure, the panic would not be at the caller's line.
         match Allow::parse(allowance) {
             Ok(allowance) => self.allow.push(allowance),
             Err(error) => panic!("{error}"),
@@ -131,17 +121,17 @@ impl Checker {
     }
 
     /// Allows this many closures of `spawn_blocking` to be running still, such as the reader behind `tokio::io::stdin`.
-    /// Tokio does not tell where they were spawned, so their number is all that can be given.
+    /// Tokio does not tell where such closures were spawned, so an allowance for them is a number.
     pub fn allow_blocking(mut self, closures: usize) -> Self {
         self.allow_blocking = closures;
         self
     }
 
-    /// Takes a task dump of what is left, for the lines the tasks await.
+    /// Takes a task dump of what is left, for the lines that the tasks await.
     ///
-    /// The dump is taken last, under a time limit, and the runtime is never used or dropped after it: at tokio 1.54.1 both can
-    /// hang. Its tasks and threads stay until the process ends. Needs the feature `await-lines` and Linux; without them the
-    /// report says why there are no lines. Optimised builds lose the lines.
+    /// The dump is taken last, under a time limit, and the runtime is never used or dropped after the dump: at tokio 1.54.1
+    /// both can hang. The runtime's tasks and threads stay until the process ends. Await lines need Linux and the feature
+    /// `await-lines`; elsewhere the report says why there are no lines. Optimised builds lose the lines.
     pub fn await_lines(mut self, wanted: bool) -> Self {
         self.await_lines = wanted;
         self
@@ -149,7 +139,7 @@ impl Checker {
 
     /// Runs the body, and returns what it left and what it returned.
     ///
-    /// The body is a closure, so that its future need not be `Send`: it is made on the thread that runs it.
+    /// The body is a closure, so that its future need not be `Send`: the thread that runs the future makes it.
     ///
     /// # Panics
     ///
@@ -160,15 +150,16 @@ impl Checker {
         F: Future<Output = T>,
         T: Send + 'static,
     {
-        let (news, hear) = mpsc::channel();
+        // The body's thread sends, the caller's receives. The channel closes when the body's thread ends.
+        let (sender, messages) = mpsc::channel();
         let name = thread::current().name().unwrap_or("leakcheck").to_owned();
-        let (checker, abandon) = (self.clone(), Abandon::default());
-        let stop = abandon.clone();
-        let started = thread::Builder::new().name(name).spawn(move || checker.drive(body, &news, &stop));
+        let (checker, cancel) = (self.clone(), CancelSignal::default());
+        let cancelled = cancel.clone();
+        let started = thread::Builder::new().name(name).spawn(move || checker.drive(body, &sender, &cancelled));
         if let Err(error) = started {
             panic!("the system gives no thread for the body: {error}");
         }
-        let (report, value) = supervise(&hear, self.deadline, self.limits, &abandon);
+        let (report, value) = supervise(&messages, self.deadline, self.limits, &cancel);
         Findings { report, value }
     }
 
@@ -176,8 +167,8 @@ impl Checker {
     ///
     /// # Panics
     ///
-    /// With the body's own panic if it panicked; what was left is then a note on standard error. Otherwise with the report, if
-    /// anything was left or the body did not return.
+    /// With the body's own panic if the body panicked; what was left is then a note on standard error. Otherwise with the
+    /// report, if anything was left or the body did not return.
     #[track_caller]
     pub fn assert<F, T>(self, body: impl FnOnce() -> F + Send + 'static) -> T
     where
@@ -202,7 +193,7 @@ impl Checker {
         };
         match value {
             Err(BodyError::Panicked(payload)) => {
-                // A scope's report says it already.
+                // The panic of `Scope::assert` holds the report already.
                 if !payload.downcast_ref::<String>().is_some_and(|text| text.starts_with(LEAK)) {
                     note("panic");
                 }
@@ -220,9 +211,9 @@ impl Checker {
         }
     }
 
-    /// Runs the body, passes its panic on, and keeps its value until the verdict.
+    /// Runs the body, passes its panic on, and drops its value after the verdict.
     #[track_caller]
-    pub(crate) fn find_kept<F: Future>(self, body: impl FnOnce() -> F + Send + 'static) -> Report
+    pub(crate) fn report_of<F: Future>(self, body: impl FnOnce() -> F + Send + 'static) -> Report
     where
         F::Output: Send + 'static,
     {
@@ -232,30 +223,31 @@ impl Checker {
         }
     }
 
-    /// On the body's thread.
-    fn drive<F: Future>(self, body: impl FnOnce() -> F, news: &Sender<News<F::Output>>, abandon: &Abandon) {
-        // A caller that has given up does not listen any more; what is told it then is dropped.
-        let tell = |what| drop(news.send(what));
+    /// Runs the body and judges what it leaves, on the body's thread.
+    fn drive<F: Future>(self, body: impl FnOnce() -> F, sender: &Sender<Message<F::Output>>, cancel: &CancelSignal) {
+        // A caller that has given up has dropped the receiver, and the message is dropped.
+        let send = |message| drop(sender.send(message));
         let (runtime, watch) = self.build();
         let (registry, handle) = (watch.registry().clone(), runtime.handle().clone());
-        let _known = Known::new(&handle, &registry);
+        let _registration = Registration::new(&handle, &registry);
         let blocking_allowed = self.allow_blocking;
         let subject =
             Subject { registry, handle, since: 0, blocking_before: 0, blocking_allowed, alive_before: 0, own: true };
-        tell(News::Begun(subject.clone()));
-        let (value, ended) = match catch_unwind(AssertUnwindSafe(|| runtime.block_on(abandon.unless(body())))) {
+        send(Message::Started(subject.clone()));
+        let run = || runtime.block_on(cancel.run_until_cancelled(body()));
+        let (value, ended) = match catch_unwind(AssertUnwindSafe(run)) {
             Ok(Some(value)) => (Ok(value), Body::Returned),
             Ok(None) => return runtime.shutdown_background(),
             Err(payload) => (Err(BodyError::Panicked(payload)), Body::Panicked),
         };
-        tell(News::Body(value));
-        let seen = if subject.quiet() { None } else { runtime.block_on(subject.settle(self.limits)) };
-        let report = subject.verdict(seen.as_ref(), ended);
+        send(Message::BodyEnded(value));
+        let polls = if subject.is_quiet() { None } else { runtime.block_on(subject.settle(self.limits)) };
+        let report = subject.verdict(polls.as_ref(), ended);
         if self.await_lines && !report.is_clean() {
-            tell(News::Draft(report.clone()));
-            return tell(News::Verdict(dump::with_await_lines(runtime, &subject.registry, report)));
+            send(Message::VerdictBeforeDump(report.clone()));
+            return send(Message::Verdict(dump::with_await_lines(runtime, &subject.registry, report)));
         }
-        tell(News::Verdict(report));
+        send(Message::Verdict(report));
         runtime.shutdown_background();
     }
 
@@ -268,8 +260,8 @@ impl Checker {
         builder.enable_all().start_paused(self.start_paused);
         let watch = self.allow.iter().cloned().fold(attach(&mut builder), Attach::allowing).install();
         if self.workers.is_none() {
-            // This thread drives the runtime; the caller may look at it from outside.
-            watch.registry().threads.remember();
+            // This thread drives the runtime, and the caller looks at this thread from outside.
+            watch.registry().threads.add_current();
         }
         let runtime = builder.build().unwrap_or_else(|error| panic!("the system gives no runtime: {error}"));
         (runtime, watch)

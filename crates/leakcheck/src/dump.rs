@@ -1,8 +1,8 @@
 //! The lines that left tasks await, from a task dump of a runtime that nobody needs any more.
 //!
 //! A dump polls every idle task once more. At tokio 1.54.1 it can hang or panic, and so can the drop of the runtime afterwards.
-//! It is therefore the last thing that happens to a runtime, the caller does not wait for it longer than stated, and the runtime
-//! is never dropped.
+//! A dump is therefore the last thing that happens to a runtime, the caller waits for the dump no longer than stated, and the
+//! runtime is never dropped.
 
 use tokio::runtime::Runtime;
 
@@ -55,14 +55,15 @@ mod traces {
     use tokio::runtime::{Dump, dump::Trace};
 
     use crate::{
-        registry::{Registry, number},
+        hash::number,
+        registry::Registry,
         report::{Await, Report},
     };
 
     /// Counts, for each spawn line, the lines its tasks await.
     pub(super) fn add(dump: &Dump, registry: &Registry, mut report: Report) -> Report {
         let mut sites = HashMap::new();
-        registry.each(|task| {
+        registry.for_each(|task| {
             sites.insert(task.id, task.site);
         });
         let mut awaits = BTreeMap::<_, BTreeMap<(PathBuf, u32, u32), usize>>::new();
@@ -89,8 +90,8 @@ mod traces {
         report
     }
 
-    /// The innermost line of each branch that is not tokio's nor the standard library's; one of your own before one of a
-    /// dependency's.
+    /// For each branch of the trace, the innermost line that belongs neither to tokio nor to the standard library. A line
+    /// of the user's own code is preferred to a line of a dependency.
     fn lines(trace: &Trace, spawned_in: &Path) -> Vec<(PathBuf, u32, u32)> {
         let mut lines = Vec::new();
         for branch in trace.resolve_backtraces() {
@@ -126,7 +127,8 @@ mod traces {
         file.iter().any(|folder| folder == ".cargo" || folder == "registry" || folder == "checkouts")
     }
 
-    /// As the compiler was given it, as spawn lines are: the folder that the spawn line's file is relative to is cut off.
+    /// The path as the compiler was given it, like that of a spawn line: without the folder to which the spawn line's file is
+    /// relative.
     fn shorten(file: &Path, spawned_in: &Path) -> PathBuf {
         if file.ends_with(spawned_in) {
             return spawned_in.to_owned();

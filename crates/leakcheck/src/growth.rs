@@ -2,11 +2,14 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use crate::{Checker, Report};
+use crate::{
+    checker::Checker,
+    report::{Body, Report},
+};
 
 /// How many times more operations the second run has.
 const FACTOR: u64 = 4;
-/// A trend of fewer tasks for each operation is taken for noise of the background: a leak in one of 20 operations is seen.
+/// A smaller trend, in tasks for each operation, counts as noise of the background. So a leak in one of 20 operations is seen.
 const PER_OPERATION_MIN: f64 = 0.05;
 
 /// Runs an operation n times and 4n times, each on a checked runtime of its own, and compares what is left.
@@ -19,7 +22,7 @@ const PER_OPERATION_MIN: f64 = 0.05;
 /// use tokio::sync::mpsc;
 ///
 /// let found = leakcheck::Growth::of(5).find(|operations| async move {
-///     // There once, however much is done.
+///     // One task, however many operations there are.
 ///     tokio::spawn(std::future::pending::<()>());
 ///     let mut unread = Vec::new();
 ///     for _ in 0..operations {
@@ -59,11 +62,11 @@ impl Growth {
         self
     }
 
-    /// Runs both bodies, which do as many operations as they are told and return what must live until the verdict.
+    /// Runs the body twice. The body does as many operations as it is told, and returns what must live until the verdict.
     ///
     /// # Panics
     ///
-    /// As [`Checker::find`]; and with the body's own panic. A body that never returns is reported as a leak.
+    /// As [`Checker::find`] does, and with the body's own panic. A body that never returns is reported as a leak.
     #[track_caller]
     pub fn find<F, T>(self, body: impl Fn(u64) -> F + Clone + Send + 'static) -> Found
     where
@@ -73,7 +76,7 @@ impl Growth {
         let (few, many) = (self.operations, self.operations * FACTOR);
         let run = |operations| {
             let body = body.clone();
-            self.checker.clone().find_kept(move || body(operations))
+            self.checker.clone().report_of(move || body(operations))
         };
         Found::new((few, run(few)), (many, run(many)))
     }
@@ -96,18 +99,18 @@ impl Growth {
 
 /// A straight line through two counts.
 ///
-/// Also useful for counts that are no tasks: the workbook's lab judges sockets and descriptors with it.
+/// Counts of other things than tasks have a trend too: sockets, for example, or file descriptors.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Trend {
     /// What each operation adds.
     pub per_operation: f64,
-    /// What is there without any.
+    /// What is there without any operation.
     pub background: f64,
 }
 
 impl Trend {
-    /// The line through `(operations, left)` twice.
+    /// The line through two points, each of them `(operations, left)`.
     ///
     /// # Panics
     ///
@@ -129,9 +132,9 @@ impl Trend {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Found {
-    /// Operations and what they left, of the short run.
+    /// The number of operations of the short run, and what they left.
     pub few: (u64, Report),
-    /// The same of the long run.
+    /// The number of operations of the long run, and what they left.
     pub many: (u64, Report),
     /// The trend of tasks and blocking closures together.
     pub trend: Trend,
@@ -152,7 +155,7 @@ impl Found {
 
     /// Whether what is left grows with the operations, at any one spawn line or in sum, or a body never returned.
     pub fn is_leak(&self) -> bool {
-        let hung = [&self.few.1, &self.many.1].iter().any(|report| report.body == crate::Body::NeverReturned);
+        let hung = [&self.few.1, &self.many.1].iter().any(|report| report.body == Body::NeverReturned);
         hung || self.trend.is_leak() || self.lines.iter().any(|(_, trend)| trend.is_leak())
     }
 }
@@ -164,7 +167,8 @@ impl fmt::Display for Found {
         let (few, many) = (left(&self.few.1), left(&self.many.1));
         let what = if self.is_leak() { "leak" } else { "no leak" };
         let (n, m) = (self.few.0, self.many.0);
-        writeln!(f, "{what}: {few} left after {n} operations, {many} after {m}")?;
+        let operations = if n == 1 { "operation" } else { "operations" };
+        writeln!(f, "{what}: {few} left after {n} {operations}, {many} after {m}")?;
         writeln!(f, "  {per_operation:.2} for each operation, {background:.0} there once")?;
         for (line, trend) in self.lines.iter().filter(|(_, trend)| trend.is_leak()) {
             writeln!(f, "  {:.2} for each operation spawned at {line}", trend.per_operation)?;
@@ -197,6 +201,15 @@ mod tests {
     #[test]
     fn one_task_more_in_many_operations_is_no_leak() {
         check((20, 3.0), (80, 4.0), 1.0 / 60.0, 3.0 - 1.0 / 3.0, false);
+    }
+
+    #[test]
+    fn one_operation_is_no_plural() {
+        let left = |tasks| Report { unnamed: tasks, ..Report::default() };
+        let found = Found::new((1, left(1)), (4, left(4)));
+        assert!(found.to_string().starts_with("leak: 1 left after 1 operation, 4 after 4\n"), "{found}");
+        let found = Found::new((2, left(2)), (8, left(8)));
+        assert!(found.to_string().starts_with("leak: 2 left after 2 operations, 8 after 8\n"), "{found}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Hangs the registry into a runtime that is about to be built, beside hooks of the user's own.
+//! Sets the registry's hooks in a runtime that is about to be built, beside hooks of the user's own.
 
 use std::sync::Arc;
 
@@ -6,12 +6,14 @@ use tokio::runtime::Builder;
 #[cfg(tokio_unstable)]
 use tokio::runtime::TaskMeta;
 
+#[cfg(tokio_unstable)]
+use crate::hash::number;
 use crate::{allow::Allow, registry::Registry, watch::Watch};
 
 /// Attaches the checker to a runtime you build yourself.
 ///
-/// Call it last: Tokio keeps one callback for each hook, and a later one replaces the earlier. Hooks of your own go through
-/// [`Attach`], which calls both.
+/// Call this function last: Tokio keeps one callback for each hook, and a later one replaces the earlier. Hooks of your own
+/// go through [`Attach`], which calls both.
 ///
 /// ```
 /// # fn main() -> std::io::Result<()> {
@@ -29,7 +31,7 @@ pub fn attach(builder: &mut Builder) -> Attach<'_> {
     Attach { builder, allow: Vec::new(), hooks: Hooks::default() }
 }
 
-/// How a checker is attached to a runtime; ends with [`install`](Self::install).
+/// Options for a checker that is attached to a runtime. [`install`](Self::install) sets the hooks.
 #[must_use = "nothing is attached before `install`"]
 pub struct Attach<'b> {
     builder: &'b mut Builder,
@@ -62,7 +64,7 @@ impl Attach<'_> {
     /// If the allowance cannot be read; the message says what to write.
     #[track_caller]
     pub fn allow(self, allowance: &str) -> Self {
-        // Not a closure: the panic is to be at the caller's line.
+        // In a closure, the panic would not be at the caller's line.
         match Allow::parse(allowance) {
             Ok(allowance) => self.allowing(allowance),
             Err(error) => panic!("{error}"),
@@ -120,20 +122,21 @@ impl Hooks {
     fn set(self, builder: &mut Builder, registry: &Arc<Registry>) {
         let (own, hooks) = (registry.clone(), self.thread_start);
         builder.on_thread_start(move || {
-            own.threads.remember();
+            own.threads.add_current();
+            own.threads.note_runtime();
             hooks.iter().for_each(|hook| hook());
         });
         #[cfg(tokio_unstable)]
         {
             builder
                 .on_task_spawn(chain(registry, self.spawn, |own, task| {
-                    own.born(crate::registry::number(task.id()), task.spawned_at());
+                    own.spawned(number(task.id()), task.spawned_at());
                 }))
                 .on_task_terminate(chain(registry, self.terminate, |own, task| {
-                    own.ended(crate::registry::number(task.id()));
+                    own.ended(number(task.id()));
                 }))
                 .on_before_task_poll(chain(registry, self.before_poll, |own, task| {
-                    let id = crate::registry::number(task.id());
+                    let id = number(task.id());
                     own.threads.enter(id);
                     own.polled(id);
                 }))
@@ -142,7 +145,7 @@ impl Hooks {
     }
 }
 
-/// The registry's hook first: it never panics, the user's may.
+/// One hook that calls the registry's and then the user's. The registry's comes first, because a hook of the user's may panic.
 #[cfg(tokio_unstable)]
 fn chain(
     registry: &Arc<Registry>,

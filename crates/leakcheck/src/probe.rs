@@ -1,28 +1,29 @@
 //! Whether a runtime's threads will wake by themselves.
 //!
-//! A task that sleeps and a task that waits for ever look alike to the hooks. Their runtime's threads do not: with a timer
-//! pending, the worker that holds the driver waits with a time limit. Linux tells, in `/proc/self/task/<thread>/syscall`.
+//! The hooks cannot tell a task that sleeps from a task that waits for ever. The runtime's threads differ: while a timer is
+//! pending, the worker that holds the driver waits with a time limit. Linux tells the limit in
+//! `/proc/self/task/<thread>/syscall`.
 
 use std::{
     collections::HashMap,
     ffi::OsString,
     fs,
     future::poll_fn,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     task::{Poll, Waker},
     thread,
     time::{Duration, Instant},
 };
 
-use crate::{registry::Registry, threads::Threads};
+use crate::{lock::lock, registry::Registry, threads::Threads};
 
-/// What the threads of a runtime say about its future.
+/// What the threads of a runtime are about to do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Outlook {
+pub(crate) enum Activity {
     /// A thread works, or will wake by itself within the time asked about: tasks may still end.
-    Moving,
+    Active,
     /// Every thread waits for something from outside.
-    Still,
+    Waiting,
     /// The system does not tell.
     Unknown,
 }
@@ -30,52 +31,52 @@ pub(crate) enum Outlook {
 /// How long the probe's thread waits before a look, so that a runtime with nothing to do has come to rest.
 const REST: Duration = Duration::from_millis(2);
 
-/// Looks twice from a thread of its own, since the caller's thread may be one of those looked at. `idle` threads of the
-/// blocking pool wait with a limit though nothing will come of it.
-pub(crate) async fn look(registry: Arc<Registry>, idle: usize, within: Duration) -> Outlook {
-    let answer: Arc<Mutex<(Option<Outlook>, Option<Waker>)>> = Arc::default();
-    let tell = answer.clone();
+/// Looks twice from a thread of its own, since the caller's thread may be one of those looked at. `idle` is the number of idle
+/// threads of the blocking pool: each of them waits with a limit, and ends no task when the limit is reached.
+pub(crate) async fn look_twice(registry: Arc<Registry>, idle: usize, within: Duration) -> Activity {
+    let answer: Arc<Mutex<(Option<Activity>, Option<Waker>)>> = Arc::default();
+    let shared = answer.clone();
     let started = thread::Builder::new().name("leakcheck-probe".into()).spawn(move || {
-        let mut outlook = Outlook::Still;
+        let mut activity = Activity::Waiting;
         for _ in 0..2 {
             thread::sleep(REST);
-            if outlook == Outlook::Still {
-                outlook = look_now(&registry.threads, idle, within);
+            if activity == Activity::Waiting {
+                activity = look(&registry.threads, idle, within);
             }
         }
-        let mut answer = tell.lock().unwrap_or_else(PoisonError::into_inner);
-        answer.0 = Some(outlook);
+        let mut answer = lock(&shared);
+        answer.0 = Some(activity);
         answer.1.take().into_iter().for_each(Waker::wake);
     });
     if started.is_err() {
-        return Outlook::Unknown;
+        return Activity::Unknown;
     }
     poll_fn(|cx| {
-        let mut answer = answer.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut answer = lock(&answer);
         answer.1 = Some(cx.waker().clone());
         answer.0.map_or(Poll::Pending, Poll::Ready)
     })
     .await
 }
 
-/// Looks once, from a thread that is none of them.
-pub(crate) fn look_now(threads: &Threads, idle: usize, within: Duration) -> Outlook {
+/// Looks once. The calling thread must not be one of those looked at.
+pub(crate) fn look(threads: &Threads, idle: usize, within: Duration) -> Activity {
     let waits: Vec<_> = threads.numbers().iter().filter_map(|number| wait_of(*number)).collect();
     if waits.is_empty() || waits.contains(&Wait::Unknown) {
-        return Outlook::Unknown;
+        return Activity::Unknown;
     }
     let wakes = waits.iter().filter(|wait| matches!(wait, Wait::Timed(left) if left.is_none_or(|left| left <= within)));
-    if waits.contains(&Wait::Working) || wakes.count() > idle { Outlook::Moving } else { Outlook::Still }
+    if waits.contains(&Wait::Working) || wakes.count() > idle { Activity::Active } else { Activity::Waiting }
 }
 
-/// Measures how long something is waited for, without the time for which the system let a thread of this process wait for a
-/// processor: on an overloaded machine, whoever would end a task gets its time all the same.
+/// Measures a wait, without the time for which the system let a thread of this process wait for a processor. So a thread
+/// that is about to end a task has as much time for it on an overloaded machine as on an idle one.
 pub(crate) struct Stopwatch {
     begun: Instant,
     delays: HashMap<OsString, Duration>,
 }
 
-/// Starvation stretches a wait to this many times its length, and no further.
+/// Delays lengthen a wait to this many times its length at most.
 pub(crate) const STRETCH_MAX: u32 = 4;
 
 impl Stopwatch {
@@ -89,7 +90,7 @@ impl Stopwatch {
     }
 
     /// Wall time less the longest that one of the threads waited for a processor.
-    pub(crate) fn fair(&self) -> Duration {
+    pub(crate) fn undelayed(&self) -> Duration {
         let delayed = |(thread, delay): (OsString, Duration)| {
             delay.saturating_sub(self.delays.get(&thread).copied().unwrap_or_default())
         };
@@ -109,9 +110,9 @@ fn delays() -> impl Iterator<Item = (OsString, Duration)> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Wait {
     Working,
-    /// In the kernel with a time limit; how long, where the call says so in its arguments.
+    /// In the kernel with a time limit. The limit itself is known only if it is one of the call's arguments.
     Timed(Option<Duration>),
-    /// In the kernel until somebody else acts.
+    /// In the kernel without a time limit.
     Untimed,
     Unknown,
 }
@@ -125,7 +126,8 @@ fn wait_of(thread: u32) -> Option<Wait> {
     }
 }
 
-/// The line of a waiting thread: the call's number, six arguments in hexadecimal, two registers.
+/// Reads the line of a thread. For a thread that waits it has the call's number, six arguments in hexadecimal and two
+/// registers.
 fn parse(line: &str) -> Wait {
     let mut words = line.split_whitespace();
     let call = match words.next() {
@@ -201,7 +203,7 @@ mod tests {
         let known = threads.clone();
         let (ready, begun) = std::sync::mpsc::channel();
         let parked = thread::spawn(move || {
-            known.remember();
+            known.add_current();
             ready.send(()).unwrap();
             wait.recv().unwrap();
             thread::sleep(Duration::from_millis(300));
@@ -209,20 +211,20 @@ mod tests {
         begun.recv().unwrap();
         let see = |wanted| {
             for _ in 0..2_000 {
-                if look_now(&threads, 0, Duration::from_secs(1)) == wanted {
+                if look(&threads, 0, Duration::from_secs(1)) == wanted {
                     return;
                 }
                 thread::yield_now();
             }
-            panic!("never {wanted:?}: {:?}", look_now(&threads, 0, Duration::from_secs(1)));
+            panic!("never {wanted:?}: {:?}", look(&threads, 0, Duration::from_secs(1)));
         };
         if cfg!(target_os = "linux") {
-            see(Outlook::Still);
+            see(Activity::Waiting);
             go.send(()).unwrap();
-            see(Outlook::Moving);
+            see(Activity::Active);
         }
         parked.join().unwrap();
-        assert_eq!(look_now(&threads, 0, Duration::ZERO), Outlook::Unknown, "no thread is left to look at");
+        assert_eq!(look(&threads, 0, Duration::ZERO), Activity::Unknown, "no thread is left to look at");
     }
 
     #[test]

@@ -1,15 +1,6 @@
-//! What was left, for programs and for people.
+//! What a check found, as plain data. `tally` fills it in, `text` prints it.
 
-use std::{collections::BTreeMap, panic::Location, time::Duration};
-
-use crate::{
-    clock,
-    registry::{Alive, Registry},
-    settle::Seen,
-};
-
-/// One poll while the checker waits may be a task's first: it was spawned last of all, and parks.
-const POLLS_OF_LIVE: u32 = 2;
+use std::{any::Any, time::Duration};
 
 /// What a check found: structured data first, [`Display`](std::fmt::Display) on top, [`to_json`](Self::to_json) for machines.
 ///
@@ -22,14 +13,14 @@ pub struct Report {
     pub body: Body,
     /// The tasks that were left, by spawn location, most tasks first.
     pub survivors: Vec<Survivors>,
-    /// Threads of the blocking pool that are still busy: with closures of `spawn_blocking`, or in the place of a worker that is in
-    /// `block_in_place`. Tokio does not tell where those were called.
+    /// Threads of the blocking pool that are still busy: with closures of `spawn_blocking`, or in the place of a worker
+    /// that is in `block_in_place`. Tokio does not tell where either was called.
     pub blocking: usize,
     /// Tasks left that have no name: all of them with the feature `count-only`, none otherwise.
     pub unnamed: usize,
-    /// What each allowance covered, in the order they were given; then the daemons marked at their spawn.
+    /// What each allowance covered, in the order in which the allowances were given; then the daemons marked at their spawn.
     pub allowed: Vec<Allowed>,
-    /// Why there are no await lines although they were asked for.
+    /// Why there are no await lines, if await lines were asked for and there are none.
     pub no_await_lines: Option<String>,
 }
 
@@ -37,12 +28,22 @@ pub struct Report {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Body {
-    /// It returned, or there was none: a check inside a running program.
+    /// The body returned. A check inside a running program has no body, and says this too.
     #[default]
     Returned,
-    /// It panicked.
+    /// The body panicked.
     Panicked,
-    /// It had not returned by the deadline. That is a leak, even if no task is left.
+    /// The body had not returned by the deadline. That is a leak, even if no task is left.
+    NeverReturned,
+}
+
+/// Why a body returned nothing.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum BodyError {
+    /// The body panicked, with this payload.
+    Panicked(Box<dyn Any + Send>),
+    /// The body had not returned by the deadline.
     NeverReturned,
 }
 
@@ -58,17 +59,17 @@ pub struct Survivors {
     pub column: u32,
     /// How many tasks; the sum of the next three.
     pub count: usize,
-    /// Tasks that were polled once at most while the checker waited: they wait for something that does not come.
+    /// Tasks that were polled once at most while the checker waited. Such a task waits for something that does not come.
     pub parked: usize,
     /// Tasks that were polled again and again and did not end: tickers, retries, busy loops that yield.
     pub live: usize,
-    /// Tasks inside one and the same poll from the first look to the last: they block their thread.
+    /// Tasks inside one and the same poll from the first look to the last. Such a task blocks its thread.
     pub never_yields: usize,
     /// Wall time since the oldest was spawned, exact to 50 ms.
     pub oldest: Duration,
-    /// Which tasks spawned them: each one's own spawn location, and how many came from it.
+    /// The spawn locations of the tasks that spawned the survivors, and how many survivors each location's tasks spawned.
     pub parents: Vec<Parent>,
-    /// The lines they await, where a task dump was asked for and told, and how many wait there.
+    /// The lines that the survivors await, and how many wait at each. Empty without a task dump.
     pub awaits: Vec<Await>,
 }
 
@@ -76,9 +77,10 @@ pub struct Survivors {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Parent {
-    /// Where the spawning task was itself spawned, as `file:line:column`; `None` for the body, for `block_on` and for other threads.
+    /// Where the spawning task was itself spawned, as `file:line:column`; `None` for the body, for `block_on` and for other
+    /// threads.
     pub location: Option<String>,
-    /// How many of the survivors it spawned.
+    /// How many of the survivors that task, or tasks from that location, spawned.
     pub count: usize,
 }
 
@@ -98,9 +100,9 @@ pub struct Await {
 pub struct Allowed {
     /// The allowance as it was written, or `daemon` and its name.
     pub allowance: String,
-    /// Tasks it covered that were alive at the time of the report.
+    /// How many of the tasks alive at the time of the report the allowance covered.
     pub tasks: usize,
-    /// Whether it was given to the checker; otherwise it was marked at the spawn.
+    /// Whether the allowance was given to the checker; if not, `daemon` marked the spawn.
     pub given: bool,
 }
 
@@ -110,79 +112,14 @@ impl Report {
         self.tasks() == 0 && self.blocking == 0 && self.body != Body::NeverReturned
     }
 
-    /// Tasks left, allowed ones apart.
+    /// How many tasks were left, without those that are allowed.
     pub fn tasks(&self) -> usize {
         self.unnamed + self.survivors.iter().map(|group| group.count).sum::<usize>()
     }
 
-    /// The allowances given to the checker that covered nothing: they may have outlived their reason.
+    /// The allowances given to the checker that covered nothing. The reason for such an allowance may be gone.
     pub fn unused_allowances(&self) -> impl Iterator<Item = &str> {
         self.allowed.iter().filter(|allowed| allowed.given && allowed.tasks == 0).map(|allowed| &*allowed.allowance)
-    }
-
-    /// Looks at the tasks that are alive now and were born since a generation began.
-    pub(crate) fn take(registry: &Registry, since: u32, seen: Option<&Seen>, body: Body) -> Self {
-        let still = registry.threads.polling();
-        let stuck = |id| seen.is_some_and(|seen| still.iter().any(|poll| poll.task == id && seen.is_stuck(poll)));
-        let polling = |id| still.iter().any(|poll| poll.task == id);
-        let mut groups = BTreeMap::<_, Group>::new();
-        registry.each(|task| {
-            if task.allowance == 0 && task.generation >= since {
-                let state = match () {
-                    // On a starved machine a short poll may take long; a task that was polled often is no prisoner of one.
-                    () if task.polls >= POLLS_OF_LIVE => State::Live,
-                    () if stuck(task.id) => State::NeverYields,
-                    () if polling(task.id) => State::Live,
-                    () => State::Parked,
-                };
-                groups.entry(place(task.site)).or_default().add(&task, state);
-            }
-        });
-        let mut survivors: Vec<_> = groups.into_iter().map(|(place, group)| group.finish(place)).collect();
-        survivors.sort_by_key(|group| std::cmp::Reverse(group.count));
-        Self { body, survivors, allowed: registry.allowed(), ..Self::default() }
-    }
-}
-
-enum State {
-    Parked,
-    Live,
-    NeverYields,
-}
-
-type Place = (&'static str, u32, u32);
-
-fn place(site: &'static Location<'static>) -> Place {
-    (site.file(), site.line(), site.column())
-}
-
-/// Survivors while they are counted.
-#[derive(Default)]
-struct Group {
-    counts: Survivors,
-    parents: BTreeMap<Option<Place>, usize>,
-}
-
-impl Group {
-    fn add(&mut self, task: &Alive, state: State) {
-        let counts = &mut self.counts;
-        counts.count += 1;
-        *match state {
-            State::Parked => &mut counts.parked,
-            State::Live => &mut counts.live,
-            State::NeverYields => &mut counts.never_yields,
-        } += 1;
-        let age = clock::now_ms().wrapping_sub(task.born_ms);
-        counts.oldest = counts.oldest.max(Duration::from_millis(age.into()));
-        *self.parents.entry(task.parent.map(place)).or_default() += 1;
-    }
-
-    fn finish(self, (file, line, column): Place) -> Survivors {
-        let name = |(file, line, column): Place| format!("{}:{line}:{column}", shorten(file));
-        let parents = self.parents.into_iter();
-        let mut parents: Vec<_> = parents.map(|(place, count)| Parent { location: place.map(name), count }).collect();
-        parents.sort_by_key(|parent| std::cmp::Reverse(parent.count));
-        Survivors { file: file.to_owned(), line, column, parents, ..self.counts }
     }
 }
 
@@ -194,7 +131,7 @@ impl Survivors {
 }
 
 /// Cuts off the folder in which cargo keeps other crates: what is left is the same on every machine.
-fn shorten(file: &str) -> &str {
+pub(crate) fn shorten(file: &str) -> &str {
     let after = |folder: &str, levels| {
         let (_, rest) = file.split_once(folder)?;
         rest.splitn(levels + 1, ['/', '\\']).nth(levels)

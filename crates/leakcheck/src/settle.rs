@@ -1,4 +1,4 @@
-//! Waits until what was checked has come to rest: at once where nothing is left, and never longer than stated.
+//! Waits until the tasks that are checked have ended: not at all where nothing is left, and never longer than stated.
 
 use std::{
     sync::Arc,
@@ -12,23 +12,20 @@ use tokio::{
 
 use crate::{
     clock,
-    probe::{self, Outlook, Stopwatch},
-    registry::{Observation, Registry},
+    probe::{self, Activity, Stopwatch},
+    registry::Registry,
     report::{Allowed, Body, Report},
-    threads::Poll,
+    tally::PollTracker,
 };
 
 /// First pause between two looks in real time; it doubles up to the second.
 const PAUSE_MIN: Duration = Duration::from_micros(50);
 const PAUSE_MAX: Duration = Duration::from_millis(10);
-/// Times the runtime gets a turn before the clock is looked at.
-const TURNS: usize = 8;
+/// How often the check yields to the runtime before the first wait.
+const YIELDS: usize = 8;
 /// Wall time for which virtual time may run without a break. A ticker of 1 ms needs some 20 ms of it.
 const VIRTUAL_WALL_MAX: Duration = Duration::from_millis(40);
-
-/// A poll that lasts this long is one that never yields, if it goes on when the waiting is over.
-pub(crate) const STUCK_MIN: Duration = Duration::from_millis(50);
-/// The first step of virtual time is this part of the horizon.
+/// The first step of virtual time is this part of its limit.
 const VIRTUAL_STEPS: u32 = 1_000;
 
 /// How long tasks may take to end.
@@ -37,17 +34,17 @@ pub(crate) struct Limits {
     /// Of wall time, in any case.
     pub(crate) wall: Duration,
     /// Of wall time, while threads work or a timer is pending and the clock cannot be paused.
-    pub(crate) patience: Duration,
+    pub(crate) wall_if_active: Duration,
     /// Of virtual time, where the clock can be paused.
-    pub(crate) horizon: Duration,
+    pub(crate) virtual_time: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
             wall: Duration::from_millis(200),
-            patience: Duration::from_millis(2_500),
-            horizon: Duration::from_secs(10),
+            wall_if_active: Duration::from_millis(2_500),
+            virtual_time: Duration::from_secs(10),
         }
     }
 }
@@ -55,51 +52,30 @@ impl Default for Limits {
 impl Limits {
     /// One limit for all three.
     pub(crate) fn all(limit: Duration) -> Self {
-        Self { wall: limit, patience: limit, horizon: limit }
+        Self { wall: limit, wall_if_active: limit, virtual_time: limit }
     }
 }
 
-/// What was seen while something was waited for.
-pub(crate) struct Seen {
-    /// The polls that are going on, and when each was first seen.
-    polling: Vec<(Poll, Instant)>,
-    _polls: Observation,
-}
-
-impl Seen {
-    fn look(&mut self, registry: &Registry) {
-        let now = Instant::now();
-        let polls = registry.threads.polling().into_iter();
-        let since = |poll| self.polling.iter().find(|seen| seen.0 == poll).map_or(now, |seen| seen.1);
-        self.polling = polls.map(|poll| (poll, since(poll))).collect();
-    }
-
-    /// Whether a poll that goes on now went on long before.
-    pub(crate) fn is_stuck(&self, poll: &Poll) -> bool {
-        self.polling.iter().any(|(seen, since)| seen == poll && since.elapsed() >= STUCK_MIN)
-    }
-}
-
-/// What is checked: the tasks of one runtime that were born since a generation began.
+/// What is checked: the tasks of one runtime that were spawned since a generation began.
 #[derive(Clone)]
 pub(crate) struct Subject {
     pub(crate) registry: Arc<Registry>,
     pub(crate) handle: Handle,
-    pub(crate) since: u32,
-    /// Busy threads of the blocking pool that were there before.
+    pub(crate) since: u64,
+    /// How many threads of the blocking pool were busy when the check or its scope began.
     pub(crate) blocking_before: usize,
-    /// Busy threads of the blocking pool that may be there.
+    /// How many threads of the blocking pool may be busy.
     pub(crate) blocking_allowed: usize,
-    /// Tasks that were there before, where the registry cannot tell them from those that came later.
-    #[cfg_attr(tokio_unstable, expect(dead_code, reason = "the registry tells them apart"))]
+    /// How many tasks were alive when the check or its scope began, for builds in which the registry does not know the tasks.
+    #[cfg_attr(tokio_unstable, expect(dead_code, reason = "the registry knows the tasks"))]
     pub(crate) alive_before: usize,
-    /// Whether the clock may be paused: on a runtime the checker built.
+    /// Whether the checker built the runtime, and may therefore pause its clock.
     pub(crate) own: bool,
 }
 
 impl Subject {
-    /// Whether nothing is left. Costs a few loads where nothing but allowed tasks lives.
-    pub(crate) fn quiet(&self) -> bool {
+    /// Whether nothing is left. Takes a few loads where only allowed tasks are alive.
+    pub(crate) fn is_quiet(&self) -> bool {
         let alive = self.handle.metrics().num_alive_tasks();
         (alive <= self.registry.allowed_alive() || !self.has_survivors()) && self.blocking() == 0
     }
@@ -114,30 +90,32 @@ impl Subject {
         self.unnamed() > 0
     }
 
-    /// Busy threads of the blocking pool, beyond those that were there before or may be there.
+    /// How many threads of the blocking pool are busy, without those that were busy before or may be busy.
     fn blocking(&self) -> usize {
         busy(&self.handle).saturating_sub(self.blocking_before + self.blocking_allowed)
     }
 
-    /// Waits. `None` if nothing is left; otherwise what was seen meanwhile, to tell parked tasks from live ones.
-    pub(crate) async fn settle(&self, limits: Limits) -> Option<Seen> {
-        for _ in 0..TURNS {
-            if self.quiet() {
+    /// Waits. Returns `None` if nothing is left; otherwise the polls that were seen, to tell parked tasks from live ones.
+    pub(crate) async fn settle(&self, limits: Limits) -> Option<PollTracker> {
+        for _ in 0..YIELDS {
+            if self.is_quiet() {
                 return None;
             }
             task::yield_now().await;
         }
-        let mut seen = self.begin_to_look();
-        if self.is_current_thread() {
-            // The thread that drives such a runtime was not started by it.
-            self.registry.threads.remember();
+        let mut polls = self.track_polls();
+        // A scope may be asked on another runtime. That runtime's thread and clock are not those of the tasks.
+        let here = Handle::current().id() == self.handle.id();
+        if here && self.is_current_thread() {
+            // Such a runtime did not start the thread that drives it, so no hook has added the thread.
+            self.registry.threads.add_current();
         }
-        let paused = is_paused();
-        let mut left = limits.horizon;
+        let paused = here && is_paused();
+        let mut left = limits.virtual_time;
         if paused {
             match self.in_virtual_time(&mut left).await {
                 Settled::Quiet => return None,
-                Settled::Rest if self.nothing_outside() => return Some(seen),
+                Settled::LimitReached if self.nothing_outside() => return Some(polls),
                 _ => {}
             }
         }
@@ -146,7 +124,7 @@ impl Subject {
             // A paused runtime that waits for real time is idle, and would jump to the next timer, however far away.
             time::resume();
         }
-        let quiet = self.in_real_time(&watch, limits, &mut seen).await;
+        let quiet = self.in_real_time(&watch, limits, &mut polls).await;
         if paused {
             time::pause();
         }
@@ -156,32 +134,33 @@ impl Subject {
         loop {
             let settled = match paused {
                 // A busy blocking pool stops virtual time.
-                _ if self.blocking() > 0 => Settled::Rest,
+                _ if self.blocking() > 0 => Settled::LimitReached,
                 true => self.in_virtual_time(&mut left).await,
-                false => self.with_a_paused_clock(&mut left).await,
+                false if here => self.with_a_paused_clock(&mut left).await,
+                false => Settled::LimitReached,
             };
             match settled {
                 Settled::Quiet => return None,
-                // A task that is never idle works: it may still end.
-                Settled::Stopped if watch.fair() < limits.patience => {}
-                _ => return (!self.quiet()).then_some(seen),
+                // A task that stops virtual time is never idle, so it works, and may still end.
+                Settled::Stopped if watch.undelayed() < limits.wall_if_active => {}
+                _ => return (!self.is_quiet()).then_some(polls),
             }
         }
     }
 
-    /// After `settle`: what it left or, if all was quiet for a moment, nothing. What other threads have spawned since that
-    /// moment had no time to settle.
-    pub(crate) fn verdict(&self, seen: Option<&Seen>, body: Body) -> Report {
-        if seen.is_some() {
-            return self.report(seen, body);
+    /// The report after `settle`. If `settle` found nothing left, the report is clean: tasks that other threads have
+    /// spawned since had no time to end.
+    pub(crate) fn verdict(&self, polls: Option<&PollTracker>, body: Body) -> Report {
+        if polls.is_some() {
+            return self.report(polls, body);
         }
         let busy = busy(&self.handle).saturating_sub(self.blocking_before);
         Report { body, allowed: self.allowed(busy), ..Report::default() }
     }
 
     /// What is left now.
-    pub(crate) fn report(&self, seen: Option<&Seen>, body: Body) -> Report {
-        let mut report = Report::take(&self.registry, self.since, seen, body);
+    pub(crate) fn report(&self, polls: Option<&PollTracker>, body: Body) -> Report {
+        let mut report = Report::take(&self.registry, self.since, polls, body);
         let busy = busy(&self.handle).saturating_sub(self.blocking_before);
         report.blocking = busy.saturating_sub(self.blocking_allowed);
         report.unnamed = self.unnamed();
@@ -209,69 +188,69 @@ impl Subject {
         self.handle.metrics().num_alive_tasks().saturating_sub(self.alive_before)
     }
 
-    /// Begins to count polls.
-    pub(crate) fn begin_to_look(&self) -> Seen {
-        let mut seen = Seen { polling: Vec::new(), _polls: self.registry.observe() };
-        seen.look(&self.registry);
-        seen
+    pub(crate) fn track_polls(&self) -> PollTracker {
+        PollTracker::start(&self.registry)
     }
 
     pub(crate) fn is_current_thread(&self) -> bool {
         self.handle.runtime_flavor() == RuntimeFlavor::CurrentThread
     }
 
-    /// Looks again and again until the limit, and beyond it while the runtime's threads say that something will happen.
-    async fn in_real_time(&self, watch: &Stopwatch, limits: Limits, seen: &mut Seen) -> bool {
+    /// Looks again and again until the limit, and beyond the limit while the runtime's threads are active. Returns whether
+    /// nothing is left.
+    async fn in_real_time(&self, watch: &Stopwatch, limits: Limits, polls: &mut PollTracker) -> bool {
         let mut pause = PAUSE_MIN;
-        let mut looked_again = false;
+        let mut counts_reset = false;
         let mut until = limits.wall;
         loop {
-            if self.quiet() {
+            if self.is_quiet() {
                 return true;
             }
-            seen.look(&self.registry);
-            if !looked_again && watch.wall() >= limits.wall / 2 {
-                // At first tasks are still on their way to where they will wait. What they do from now on tells their state.
-                self.registry.forget_polls();
-                looked_again = true;
+            polls.update(&self.registry);
+            if !counts_reset && watch.wall() >= limits.wall / 2 {
+                // In the first half, a task may still be on its way to the line where it waits. Its polls in the second
+                // half tell its state.
+                self.registry.reset_polls();
+                counts_reset = true;
             }
             let left = until.saturating_sub(watch.wall());
             if left.is_zero() {
-                let fair = watch.fair();
-                if fair >= limits.wall && (fair >= limits.patience || !self.will_move(limits.patience).await) {
-                    return self.quiet();
+                let (undelayed, most) = (watch.undelayed(), limits.wall_if_active);
+                if undelayed >= limits.wall && (undelayed >= most || !self.is_active(most).await) {
+                    return self.is_quiet();
                 }
                 until = watch.wall() + PAUSE_MAX;
                 continue;
             }
-            clock::alarm(pause.min(left)).await;
+            clock::sleep(pause.min(left)).await;
             pause = (pause * 2).min(PAUSE_MAX);
         }
     }
 
-    /// Whether waiting longer makes sense. Timers do not count where the clock will be paused next. The kernel tells a wait's
-    /// limit as it was when the wait began, so it is held against all of the patience, not against what is left of it.
-    async fn will_move(&self, within: Duration) -> bool {
+    /// Whether a longer wait makes sense. A pending timer does not count where the clock will be paused next. The kernel
+    /// tells the limit of a thread's wait as it was when that wait began, so `within` is the whole time that an active
+    /// runtime gets, not what is left of that time.
+    async fn is_active(&self, within: Duration) -> bool {
         if self.own && self.is_current_thread() && self.blocking() == 0 {
             return false;
         }
-        probe::look(self.registry.clone(), idle(&self.handle), within).await != Outlook::Still
+        probe::look_twice(self.registry.clone(), idle(&self.handle), within).await != Activity::Waiting
     }
 
-    /// Lets virtual time run for what is left of the horizon. The runtime jumps from timer to timer whenever it is idle.
+    /// Lets virtual time pass up to what is left of its limit. An idle runtime jumps from timer to timer.
     async fn in_virtual_time(&self, left: &mut Duration) -> Settled {
-        let mut watchdog = std::pin::pin!(clock::alarm(VIRTUAL_WALL_MAX));
-        // Longer and longer steps: most tasks that end at all end soon.
+        let mut watchdog = std::pin::pin!(clock::sleep(VIRTUAL_WALL_MAX));
+        // The steps grow, because most of the tasks that end at all end soon.
         let mut step = *left / VIRTUAL_STEPS;
         while !left.is_zero() {
             let begun = time::Instant::now();
             let stopped = select! {
-                // A task that is never idle stops virtual time, and a busy blocking pool does too.
+                // Virtual time stands still while a task is never idle, or a thread of the blocking pool is busy.
                 () = &mut watchdog => true,
                 () = time::sleep(step.min(*left)) => false,
             };
             *left = left.saturating_sub(begun.elapsed());
-            if self.quiet() {
+            if self.is_quiet() {
                 return Settled::Quiet;
             }
             if stopped {
@@ -279,13 +258,13 @@ impl Subject {
             }
             step *= 10;
         }
-        Settled::Rest
+        Settled::LimitReached
     }
 
-    /// Pauses the clock of a runtime that is the checker's own, for this once.
+    /// Lets virtual time pass on a runtime that the checker built, and pauses the clock meanwhile.
     async fn with_a_paused_clock(&self, left: &mut Duration) -> Settled {
         if !self.own || !self.is_current_thread() {
-            return Settled::Rest;
+            return Settled::LimitReached;
         }
         time::pause();
         let settled = self.in_virtual_time(left).await;
@@ -310,18 +289,19 @@ impl Subject {
 enum Settled {
     /// Nothing is left.
     Quiet,
-    /// The horizon is reached, and something is left.
-    Rest,
-    /// Virtual time did not get there.
+    /// Virtual time has reached its limit, and something is left.
+    LimitReached,
+    /// Virtual time stood still before its limit.
     Stopped,
 }
 
-/// Threads of the blocking pool that run a closure, or are about to.
+/// How many threads of the blocking pool run a closure, or are about to.
 #[cfg(tokio_unstable)]
 pub(crate) fn busy(handle: &Handle) -> usize {
     let metrics = handle.metrics();
-    // Two loads: a thread that goes idle in between would make the difference negative. Not the queue: a closure whose thread
-    // has yet to start is counted as that thread already, and a multi_thread runtime's own workers begin in the queue.
+    // The difference saturates, because a thread that becomes idle between the two loads would make it negative. The queue
+    // is not added: a closure whose thread has yet to start is counted as that thread already, and the workers of a
+    // multi_thread runtime begin in the queue.
     metrics.num_blocking_threads().saturating_sub(metrics.num_idle_blocking_threads())
 }
 
@@ -342,7 +322,8 @@ pub(crate) fn idle(_: &Handle) -> usize {
 
 /// Whether the runtime's clock stands still while real time passes.
 fn is_paused() -> bool {
-    // Only a current_thread runtime's clock can be paused, and a virtual clock has whole milliseconds between its jumps.
+    // Only the clock of a current_thread runtime can be paused. A paused clock stands still until the runtime is idle, so
+    // it shows the same time before and after the real clock has moved.
     if Handle::current().runtime_flavor() != RuntimeFlavor::CurrentThread {
         return false;
     }

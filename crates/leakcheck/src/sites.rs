@@ -1,4 +1,4 @@
-//! Spawn locations, each known once.
+//! Spawn locations, each interned once.
 
 use std::{
     collections::HashMap,
@@ -7,43 +7,48 @@ use std::{
     sync::{Mutex, OnceLock},
 };
 
-use crate::registry::{Spread, lock};
+use crate::{hash::Spread, lock::lock};
 
-/// Places of the cache of known spawn locations, and how many of them one location may take.
-const KNOWN: usize = 256;
-const PLACES: usize = 4;
+/// Entries of the cache, and how many of them are tried for one location.
+const CACHE_LEN: usize = 256;
+const PROBES: usize = 4;
 
 pub(crate) type Site = &'static Location<'static>;
 
-/// Spawn locations by address. A record keeps the address only: an atomic can hold it.
+/// Spawn locations and their allowances by address. A record keeps the address only, which fits into an atomic.
 pub(crate) struct Sites {
-    /// Some of what is in `all`, so that the hot path takes no lock. The first location to get a place keeps it.
+    /// Some of the entries of `all`, so that the hot path takes no lock. An entry is never replaced.
     cache: Box<[OnceLock<(usize, u32)>]>,
     all: Mutex<HashMap<usize, (Site, u32), BuildHasherDefault<Spread>>>,
 }
 
 impl Default for Sites {
     fn default() -> Self {
-        Self { cache: (0..KNOWN).map(|_| OnceLock::new()).collect(), all: Mutex::default() }
+        Self { cache: (0..CACHE_LEN).map(|_| OnceLock::new()).collect(), all: Mutex::default() }
     }
 }
 
 impl Sites {
-    /// The location's address and its allowance, which is asked for once.
-    pub(crate) fn know(&self, site: Site, allowance: impl FnOnce() -> u32) -> (usize, u32) {
+    /// The location's address and its allowance. The closure is called for a location's first task only.
+    pub(crate) fn intern(&self, site: Site, allowance: impl FnOnce() -> u32) -> (usize, u32) {
         let address = std::ptr::from_ref(site).addr();
         // Locations lie 24 bytes apart.
-        let mut places = (address / 8..).take(PLACES).map(|place| &self.cache[place % KNOWN]);
-        let found = places.clone().map_while(OnceLock::get).find(|known| known.0 == address);
+        let mut entries = (address / 8..).take(PROBES).map(|index| &self.cache[index % CACHE_LEN]);
+        let found = entries.clone().map_while(OnceLock::get).find(|entry| entry.0 == address);
         found.copied().unwrap_or_else(|| {
-            let known = (address, lock(&self.all).entry(address).or_insert_with(|| (site, allowance())).1);
-            // It takes the first free place. One that finds none is looked up behind the lock each time.
-            places.any(|place| place.set(known).is_ok() || place.get() == Some(&known));
-            known
+            let new = (address, lock(&self.all).entry(address).or_insert_with(|| (site, allowance())).1);
+            // The location gets the first free entry. A location for which no entry is free is looked up in `all` each time.
+            entries.any(|entry| entry.set(new).is_ok() || entry.get() == Some(&new));
+            new
         })
     }
 
-    pub(crate) fn known(&self) -> HashMap<usize, Site, BuildHasherDefault<Spread>> {
+    pub(crate) fn by_address(&self) -> HashMap<usize, Site, BuildHasherDefault<Spread>> {
         lock(&self.all).iter().map(|(address, (site, _))| (*address, *site)).collect()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn lock_all(&self) -> impl Drop + '_ {
+        lock(&self.all)
     }
 }

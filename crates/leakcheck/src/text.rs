@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use crate::report::{Body, Report, Survivors};
+use crate::report::{Body, Parent, Report, Survivors};
 
 /// How a report of a leak begins.
 pub(crate) const LEAK: &str = "leak: ";
@@ -104,15 +104,20 @@ fn write_group(f: &mut Formatter<'_>, group: &Survivors, Paint { bold, plain, ..
     };
     let (count, location, age) = (tasks(group.count), group.location(), age(group.oldest));
     writeln!(f, "  {count} spawned at {bold}{location}{plain}: {states}; {age}")?;
-    for parent in group.parents.iter().filter(|parent| parent.location.is_some()).take(DETAILS_MAX) {
-        let location = parent.location.as_deref().unwrap_or_default();
-        writeln!(f, "    {} by the task spawned at {location}", parent.count)?;
+    // A parent without a location has no line: it is the body, `block_on` or another thread.
+    let located = |parent: &Parent| parent.location.clone().map(|location| (parent.count, location));
+    let parents: Vec<_> = group.parents.iter().filter_map(located).collect();
+    for (count, location) in parents.iter().take(DETAILS_MAX) {
+        writeln!(f, "    {count} by the task spawned at {location}")?;
     }
     for line in group.awaits.iter().take(DETAILS_MAX) {
         writeln!(f, "    {} awaiting at {}", line.count, line.location)?;
     }
-    let more = group.awaits.len().saturating_sub(DETAILS_MAX) + group.parents.len().saturating_sub(DETAILS_MAX);
-    if more > 0 { writeln!(f, "    and {more} more lines") } else { Ok(()) }
+    let hidden = [parents.len(), group.awaits.len()].map(|lines| lines.saturating_sub(DETAILS_MAX));
+    match hidden.iter().sum() {
+        0 => Ok(()),
+        more => writeln!(f, "    and {}", counted(more, "more line")),
+    }
 }
 
 /// Whole seconds, so that the text is the same on a fast and on a slow machine.
@@ -124,11 +129,19 @@ fn age(oldest: Duration) -> String {
 }
 
 fn tasks(count: usize) -> String {
-    if count == 1 { "1 task".to_owned() } else { format!("{count} tasks") }
+    counted(count, "task")
 }
 
 fn threads(count: usize) -> String {
-    if count == 1 { "1 blocking thread".to_owned() } else { format!("{count} blocking threads") }
+    counted(count, "blocking thread")
+}
+
+/// The count with its noun, in the plural unless the count is 1.
+fn counted(count: usize, noun: &str) -> String {
+    match count {
+        1 => format!("1 {noun}"),
+        count => format!("{count} {noun}s"),
+    }
 }
 
 fn survivors_json(group: &Survivors) -> String {
@@ -177,7 +190,7 @@ const COLOURS: Paint = Paint { bold: "\x1b[1m", red: "\x1b[1;31m", plain: "\x1b[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{Allowed, Await, Parent};
+    use crate::report::{Allowed, Await};
 
     fn sample() -> Report {
         let parents = vec![Parent { location: Some("src/main.rs:5:9".into()), count: 2 }];
@@ -210,6 +223,53 @@ leak: 4 tasks left
   unused allowance: hyper-util covered no task
 ";
         assert_eq!(sample().to_string(), text);
+    }
+
+    /// The lines below the group's own line, for so many parents and awaits. One parent more may be the body, which has no
+    /// line.
+    fn details(parents: usize, body: bool, awaits: usize) -> Vec<String> {
+        let location = |index: usize| format!("src/main.rs:{index}:9");
+        let mut all: Vec<_> = (0..parents).map(|at| Parent { location: Some(location(at)), count: 2 }).collect();
+        if body {
+            // The most tasks come first, and here that is the body.
+            all.insert(0, Parent { location: None, count: 3 });
+        }
+        let awaits = (0..awaits).map(|at| Await { location: location(at), count: 2 }).collect();
+        let survivors = vec![Survivors { parked: 9, parents: all, awaits, ..group("src/pool.rs", 17, 9) }];
+        let text = Report { survivors, ..Report::default() }.to_string();
+        text.lines().skip(2).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn what_is_not_shown_is_counted_without_parents_that_have_no_line() {
+        for (parents, awaits, shown, last) in [
+            (0, 0, 0, None),
+            (1, 0, 1, None),
+            (2, 0, 2, None),
+            (3, 0, 3, None),
+            (4, 0, 3, Some("    and 1 more line")),
+            (5, 0, 3, Some("    and 2 more lines")),
+            (1_003, 0, 3, Some("    and 1000 more lines")),
+            (0, 4, 3, Some("    and 1 more line")),
+            (3, 3, 6, None),
+            (4, 4, 6, Some("    and 2 more lines")),
+        ] {
+            for body in [false, true] {
+                let lines = details(parents, body, awaits);
+                let more: Vec<_> = lines.iter().filter(|line| line.contains("more line")).map(String::as_str).collect();
+                assert_eq!(more, last.into_iter().collect::<Vec<_>>(), "{lines:#?}");
+                assert_eq!(lines.len() - more.len(), shown, "{lines:#?}");
+            }
+        }
+    }
+
+    #[test]
+    fn one_of_a_kind_is_no_plural() {
+        let one = |unnamed, blocking| Report { unnamed, blocking, ..Report::default() }.to_string();
+        assert!(one(1, 0).starts_with("leak: 1 task left\n  1 task without a spawn line"), "{}", one(1, 0));
+        assert!(one(0, 1).starts_with("leak: 1 blocking thread left\n  1 blocking thread still"), "{}", one(0, 1));
+        assert!(one(2, 0).starts_with("leak: 2 tasks left\n  2 tasks without a spawn line"), "{}", one(2, 0));
+        assert!(one(0, 2).starts_with("leak: 2 blocking threads left\n  2 blocking threads still"), "{}", one(0, 2));
     }
 
     #[test]

@@ -1,32 +1,36 @@
-//! What the threads of a runtime are doing: the task in whose poll each one is, and marks that a hook leaves for the next.
+//! What the threads of a runtime are doing: the task that each thread polls, and thread-locals that one hook sets for another.
 
 use std::{
     cell::{Cell, RefCell},
     fs,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
 };
 
+use tokio::runtime::{Handle, Id};
+
+use crate::lock::lock;
+
 thread_local! {
     /// The daemon's name while `daemon` runs its closure.
     static DAEMON: Cell<Option<&'static str>> = const { Cell::new(None) };
-    /// The last task that ended on this thread without having been born.
-    static ENDED_UNBORN: Cell<u64> = const { Cell::new(0) };
-    /// Where this thread says what it polls: one desk for each runtime it works for, the latest last.
-    static DESKS: RefCell<Vec<(u64, Arc<Desk>)>> = const { RefCell::new(Vec::new()) };
+    /// The last task that ended on this thread before its spawn was reported.
+    static ENDED_BEFORE_SPAWN: Cell<u64> = const { Cell::new(0) };
+    /// This thread's slots, by the key of their runtime: one for each runtime that the thread works for, the current one last.
+    static SLOTS: RefCell<Vec<(u64, Arc<ThreadSlot>)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// After so many threads, those that have ended are forgotten.
-const FORGET_EVERY: usize = 64;
+/// How many threads are added before the numbers of ended threads are removed.
+const PRUNE_EVERY: usize = 64;
 
 /// The name under which tasks are spawned as daemons on this thread, if any.
 pub(crate) fn daemon() -> Option<&'static str> {
     DAEMON.get()
 }
 
-/// Runs the closure with the mark set, and restores the former one even if it panics.
+/// Runs the closure with the daemon's name set, and restores the former name even if the closure panics.
 pub(crate) fn with_daemon<T>(name: &'static str, spawn: impl FnOnce() -> T) -> T {
     struct Restore(Option<&'static str>);
     impl Drop for Restore {
@@ -38,113 +42,139 @@ pub(crate) fn with_daemon<T>(name: &'static str, spawn: impl FnOnce() -> T) -> T
     spawn()
 }
 
-pub(crate) fn ended_unborn() -> u64 {
-    ENDED_UNBORN.get()
+pub(crate) fn ended_before_spawn() -> u64 {
+    ENDED_BEFORE_SPAWN.get()
 }
 
-pub(crate) fn set_ended_unborn(id: u64) {
-    ENDED_UNBORN.set(id);
+pub(crate) fn set_ended_before_spawn(id: u64) {
+    ENDED_BEFORE_SPAWN.set(id);
 }
 
-/// One thread's word on what it is doing. Only that thread writes.
+/// A thread's own slot. The thread writes what it is doing for one runtime, and any thread may read that.
+///
+/// `polling` is stored with `Release` after `polls` and loaded with `Acquire` before it: who sees a task sees at least the
+/// number of that poll. A reader may see a later number beside the task, if the next poll begins between the two loads.
+/// Then the next look differs, or it finds the same task in the very poll that has begun.
 #[derive(Default)]
-pub(crate) struct Desk {
-    /// The task being polled; 0 is none.
+struct ThreadSlot {
+    /// The task that the thread polls; 0 is none.
     polling: AtomicU64,
+    /// How many polls the thread has begun.
     polls: AtomicU64,
 }
 
-/// A poll as seen from outside: the same one is still going on if two looks are equal.
+/// A poll in progress, as another thread sees it. Two equal values, read one after the other, mean that the poll still goes on.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Poll {
     pub(crate) task: u64,
     number: u64,
 }
 
-/// The threads that ever polled a task of the runtime, and the system's numbers of those it started.
+/// The threads of one runtime: the slots of those that polled a task, and the system's numbers of those that the runtime
+/// started.
 pub(crate) struct Threads {
-    /// Tells these threads' desks from another runtime's. An address would be used again.
+    /// Tells this runtime's slots from another runtime's. An address would not do, since addresses are used again.
     key: u64,
-    desks: Mutex<Vec<Arc<Desk>>>,
-    system: Mutex<Vec<u32>>,
+    slots: Mutex<Vec<Arc<ThreadSlot>>>,
+    numbers: Mutex<Vec<u32>>,
+    /// The id and not the handle: the runtime owns the hooks and they own this, so a handle would keep the runtime alive.
+    runtime: OnceLock<Id>,
 }
 
 impl Default for Threads {
     fn default() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        Self { key: NEXT.fetch_add(1, Ordering::Relaxed), desks: Mutex::default(), system: Mutex::default() }
+        Self {
+            key: NEXT.fetch_add(1, Ordering::Relaxed),
+            slots: Mutex::default(),
+            numbers: Mutex::default(),
+            runtime: OnceLock::new(),
+        }
     }
 }
 
 impl Threads {
-    /// This thread begins to poll a task.
+    /// Notes that this thread begins to poll a task.
     pub(crate) fn enter(&self, task: u64) {
-        self.at_desk(|desk| {
-            desk.polls.store(desk.polls.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-            desk.polling.store(task, Ordering::Release);
+        self.with_slot(|slot| {
+            slot.polls.store(slot.polls.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+            slot.polling.store(task, Ordering::Release);
         });
     }
 
-    /// The poll is over.
+    /// Notes that this thread's poll is over.
     pub(crate) fn leave(&self) {
-        self.at_desk(|desk| desk.polling.store(0, Ordering::Relaxed));
+        self.with_slot(|slot| slot.polling.store(0, Ordering::Relaxed));
     }
 
-    /// Remembers the thread that calls, for the probe.
-    pub(crate) fn remember(&self) {
-        if let Some(number) = own_number() {
-            let mut system = lock(&self.system);
-            if !system.contains(&number) {
-                // Threads of the blocking pool come and go for as long as a service runs.
-                if system.len() % FORGET_EVERY == FORGET_EVERY - 1 {
-                    system.retain(|number| fs::exists(format!("/proc/self/task/{number}")).unwrap_or(true));
-                }
-                system.push(number);
-            }
+    /// Notes that the calling thread, on which the runtime is the current one, belongs to the runtime.
+    pub(crate) fn note_runtime(&self) {
+        if let Ok(handle) = Handle::try_current() {
+            self.runtime.get_or_init(|| handle.id());
         }
     }
 
-    /// The polls that are going on.
+    /// The runtime's id; `None` as long as the runtime has neither started a thread nor polled a task.
+    pub(crate) fn runtime(&self) -> Option<Id> {
+        self.runtime.get().copied()
+    }
+
+    /// Adds the calling thread's number to those that the probe looks at.
+    pub(crate) fn add_current(&self) {
+        let Some(number) = own_number() else { return };
+        let mut numbers = lock(&self.numbers);
+        if !numbers.contains(&number) {
+            // Threads of the blocking pool come and go for as long as a service runs.
+            if numbers.len() % PRUNE_EVERY == PRUNE_EVERY - 1 {
+                numbers.retain(|number| fs::exists(format!("/proc/self/task/{number}")).unwrap_or(true));
+            }
+            numbers.push(number);
+        }
+    }
+
+    /// The polls in progress.
     pub(crate) fn polling(&self) -> Vec<Poll> {
-        let poll = |desk: &Arc<Desk>| {
-            let task = desk.polling.load(Ordering::Acquire);
-            (task != 0).then(|| Poll { task, number: desk.polls.load(Ordering::Relaxed) })
+        let poll = |slot: &Arc<ThreadSlot>| {
+            let task = slot.polling.load(Ordering::Acquire);
+            (task != 0).then(|| Poll { task, number: slot.polls.load(Ordering::Relaxed) })
         };
-        lock(&self.desks).iter().filter_map(poll).collect()
+        lock(&self.slots).iter().filter_map(poll).collect()
     }
 
     /// The system's numbers of the threads.
     pub(crate) fn numbers(&self) -> Vec<u32> {
-        lock(&self.system).clone()
+        lock(&self.numbers).clone()
     }
 
-    fn at_desk(&self, write: impl FnOnce(&Desk)) {
-        // A thread whose locals are gone polls nothing any more that matters here.
-        let _ = DESKS.try_with(|desks| {
-            let mut desks = desks.borrow_mut();
-            if desks.last().is_none_or(|(key, _)| *key != self.key) {
-                self.sit_down(&mut desks);
+    fn with_slot(&self, write: impl FnOnce(&ThreadSlot)) {
+        // A thread whose thread-locals are destroyed is at its end, and polls no task of the runtime any more.
+        let _ = SLOTS.try_with(|slots| {
+            let mut slots = slots.borrow_mut();
+            if slots.last().is_none_or(|(key, _)| *key != self.key) {
+                self.select_slot(&mut slots);
             }
-            if let Some((_, desk)) = desks.last() {
-                write(desk);
+            if let Some((_, slot)) = slots.last() {
+                write(slot);
             }
         });
     }
 
-    /// Brings this runtime's desk to the end of the thread's list, and forgets those of runtimes that are gone.
-    fn sit_down(&self, desks: &mut Vec<(u64, Arc<Desk>)>) {
-        if let Some(place) = desks.iter().position(|(key, _)| *key == self.key) {
-            let last = desks.len() - 1;
-            desks.swap(place, last);
+    /// Moves this runtime's slot to the end of the thread's list. If there is none, adds the slot and removes those of runtimes
+    /// that are gone.
+    fn select_slot(&self, slots: &mut Vec<(u64, Arc<ThreadSlot>)>) {
+        if let Some(index) = slots.iter().position(|(key, _)| *key == self.key) {
+            let last = slots.len() - 1;
+            slots.swap(index, last);
             return;
         }
-        desks.retain(|(_, desk)| Arc::strong_count(desk) > 1);
-        let desk = Arc::new(Desk::default());
-        let mut all = lock(&self.desks);
-        // A desk that only this list knows belonged to a thread that has ended.
-        all.retain(|desk| Arc::strong_count(desk) > 1);
-        all.push(desk.clone());
-        desks.push((self.key, desk));
+        self.note_runtime();
+        slots.retain(|(_, slot)| Arc::strong_count(slot) > 1);
+        let slot = Arc::new(ThreadSlot::default());
+        let mut all = lock(&self.slots);
+        // The thread of a slot that only this list holds has ended.
+        all.retain(|slot| Arc::strong_count(slot) > 1);
+        all.push(slot.clone());
+        slots.push((self.key, slot));
     }
 }
 
@@ -153,27 +183,23 @@ pub(crate) fn own_number() -> Option<u32> {
     fs::read_link("/proc/thread-self").ok()?.file_name()?.to_str()?.parse().ok()
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn threads_that_have_ended_are_forgotten() {
+    fn threads_that_have_ended_are_removed() {
         let threads = Arc::new(Threads::default());
-        for _ in 0..4 * FORGET_EVERY {
+        for _ in 0..4 * PRUNE_EVERY {
             let threads = threads.clone();
             let work = move || {
-                threads.remember();
+                threads.add_current();
                 threads.enter(1);
                 threads.leave();
             };
             std::thread::spawn(work).join().unwrap();
         }
-        assert!(lock(&threads.desks).len() <= 2, "{} desks", lock(&threads.desks).len());
-        assert!(threads.numbers().len() <= FORGET_EVERY, "{} numbers", threads.numbers().len());
+        assert!(lock(&threads.slots).len() <= 2, "{} slots", lock(&threads.slots).len());
+        assert!(threads.numbers().len() <= PRUNE_EVERY, "{} numbers", threads.numbers().len());
     }
 }

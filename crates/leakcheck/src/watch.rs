@@ -3,21 +3,73 @@
 use std::{
     collections::HashMap,
     panic::Location,
-    sync::{Arc, LazyLock, Mutex, PoisonError, Weak},
+    sync::{Arc, LazyLock, Mutex, Weak},
     time::Duration,
 };
 
 use tokio::runtime::{Handle, Id};
 
 use crate::{
+    lock::lock,
     registry::Registry,
     report::{Body, Report},
     settle::{Limits, Subject, busy},
+    threads::with_daemon,
 };
 
 /// A runtime under watch: what [`attach`](crate::attach) gives.
 ///
-/// Cheap to clone, and usable from any thread. After the runtime is gone it tells of nothing.
+/// Guarantee: [`report`](Self::report) tells of every task that is alive on the runtime. Any thread may ask, in any runtime
+/// or none. A watch is cheap to clone, and may outlive the runtime; then it tells of nothing.
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// let mut builder = tokio::runtime::Builder::new_multi_thread();
+/// let watch = leakcheck::attach(builder.enable_all()).install();
+/// let service = builder.build()?;
+///
+/// let (close, closed) = tokio::sync::oneshot::channel::<()>();
+/// let session = service.spawn(closed);
+/// // A metrics page on a thread of its own asks without waiting.
+/// let page = watch.clone();
+/// let json = std::thread::spawn(move || page.report().to_json()).join().unwrap();
+/// assert!(json.contains(r#""tasks":1"#));
+///
+/// // A verdict waits, and is asked for on the runtime itself.
+/// drop(close);
+/// service.block_on(async {
+///     let _closed = session.await;
+///     watch.assert().await;
+/// });
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Gap: what the blocking pool does is known only on the runtime itself. Elsewhere a report has no busy threads, even where
+/// a closure runs for ever:
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// # let mut builder = tokio::runtime::Builder::new_multi_thread();
+/// # let watch = leakcheck::attach(builder.enable_all()).install();
+/// # let service = builder.build()?;
+/// let (stop, stopped) = std::sync::mpsc::channel::<()>();
+/// let (begun, begin) = tokio::sync::oneshot::channel();
+/// service.spawn_blocking(move || {
+///     begun.send(()).unwrap();
+///     stopped.recv()
+/// });
+/// let inside = service.block_on(async {
+///     begin.await.unwrap();
+///     watch.report().blocking
+/// });
+/// assert_eq!((inside, watch.report().blocking), (1, 0));
+/// drop(stop);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Rival: goleak's `Find` looks at all goroutines of the process, and takes a stack dump of them.
 #[derive(Clone)]
 pub struct Watch {
     registry: Arc<Registry>,
@@ -32,27 +84,33 @@ impl Watch {
         &self.registry
     }
 
-    /// What is alive at this moment, without waiting: for a metrics page or a signal handler. Any thread may call it.
+    /// What is alive at this moment, without waiting: for a metrics page or a signal handler. Any thread may call this,
+    /// also one of another runtime.
     ///
-    /// Tasks that are about to end are counted too, so this is no verdict. Blocking closures are known only on the runtime.
+    /// Tasks that are about to end are counted too, so the report is no verdict. Blocking closures, and with the feature
+    /// `count-only` tasks, are known only on the watched runtime.
     pub fn report(&self) -> Report {
         match Handle::try_current() {
-            Ok(_) => self.subject().report(None, Body::Returned),
-            Err(_) => Report::take(&self.registry, 0, None, Body::Returned),
+            // A runtime that has neither started a thread nor polled a task runs no blocking closure. Without the hooks of
+            // polls, the id of a current_thread runtime may stay unknown; then the caller is believed.
+            Ok(handle) if self.is_on(&handle).unwrap_or(cfg!(not(tokio_unstable))) => {
+                self.subject(handle).report(None, Body::Returned)
+            }
+            _ => Report::take(&self.registry, 0, None, Body::Returned),
         }
     }
 
-    /// Waits until all is quiet, up to 200 ms of wall time, and up to 2.5 s while threads work or timers are pending; then
-    /// reports what is left.
+    /// Waits until nothing is left, up to 200 ms of wall time, and up to 2.5 s while threads work or timers are pending;
+    /// then reports what is left.
     ///
-    /// Guarantee: returns at once where only allowed tasks live, however many. Gap: the task that calls is alive too; call it
-    /// from `block_on`, or use a [`scope`](Self::scope) begun in that task.
+    /// Guarantee: returns at once where only allowed tasks are alive, however many. Gap: a task that calls this method is
+    /// alive too. Call the method from `block_on`, or use a [`scope`](Self::scope) begun in that task.
     ///
     /// # Panics
     ///
-    /// Outside of a runtime. Call it on the runtime that is watched.
+    /// Outside of the runtime that is watched.
     pub async fn find(&self) -> Report {
-        find(&self.subject(), Limits::default()).await
+        find(&self.subject(self.current()), Limits::default()).await
     }
 
     /// As [`find`](Self::find).
@@ -65,26 +123,46 @@ impl Watch {
         assert_clean(self.find(), Location::caller())
     }
 
-    /// Forgets what lives now: the scope sees only what is spawned later.
+    /// Begins a scope, which sees only what is spawned from now on.
     ///
     /// # Panics
     ///
-    /// Outside of a runtime. Call it on the runtime that is watched.
+    /// Outside of the runtime that is watched.
+    #[track_caller]
     pub fn scope(&self) -> Scope {
-        Scope::new(self.registry.clone(), false)
+        Scope::new(self.registry.clone(), self.current(), false)
     }
 
-    fn subject(&self) -> Subject {
-        let (registry, handle) = (self.registry.clone(), Handle::current());
+    fn subject(&self, handle: Handle) -> Subject {
+        let registry = self.registry.clone();
         Subject { registry, handle, since: 0, blocking_before: 0, blocking_allowed: 0, alive_before: 0, own: false }
+    }
+
+    /// The current runtime, for a verdict. In another runtime than the watched one, a verdict would count that runtime's
+    /// tasks and threads, and find nothing left where something is.
+    #[track_caller]
+    fn current(&self) -> Handle {
+        let handle = Handle::current();
+        assert!(
+            self.is_on(&handle).unwrap_or(true),
+            "this is not the runtime that is watched: call it on the runtime whose builder attach() was given, or use \
+             Watch::report, which any thread may call"
+        );
+        handle
+    }
+
+    /// Whether the watched runtime is this one; `None` as long as it has neither started a thread nor polled a task.
+    fn is_on(&self, handle: &Handle) -> Option<bool> {
+        self.registry.threads.runtime().map(|id| id == handle.id())
     }
 }
 
-/// Begins a scope on the checked runtime that runs the caller: tasks that live already are forgotten.
+/// Begins a scope on the checked runtime that runs the caller. The scope sees only what is spawned from now on.
 ///
 /// # Panics
 ///
-/// If the caller is not inside `#[leakcheck::test]` or a [`Checker`](crate::Checker). On a runtime of your own, use [`Watch::scope`].
+/// If the caller is not inside `#[leakcheck::test]` or a [`Checker`](crate::Checker). On a runtime of your own, use
+/// [`Watch::scope`].
 ///
 /// ```
 /// # leakcheck::Checker::current_thread().allow(file!()).assert(|| async {
@@ -103,14 +181,41 @@ pub fn scope() -> Scope {
             "this runtime is not checked: use #[leakcheck::test], leakcheck::Checker, or the Watch that attach() gave"
         );
     };
-    Scope::new(registry, true)
+    Scope::new(registry, handle, true)
 }
 
-/// A part of a running program: what was spawned since it began.
+/// A part of a running program: the tasks that were spawned since the scope began.
 ///
-/// Guarantee: nothing that lived before is counted, also if it has ended since. Gap: it counts whatever the runtime spawned
-/// since, in other scopes too; and the cost of a check grows with the tasks alive, some nanoseconds for each. Rival: goleak's
-/// `IgnoreCurrent` takes a stack dump of every goroutine.
+/// Guarantee: a task that was alive before is not counted, whether or not it ends in the scope.
+///
+/// ```
+/// # leakcheck::Checker::current_thread().assert(|| async {
+/// let pool = tokio::spawn(std::future::pending::<()>());
+/// let request = leakcheck::scope();
+/// let answer = tokio::spawn(async { "pong" });
+/// assert_eq!(answer.await.unwrap(), "pong");
+/// // The pool is older than the scope.
+/// request.assert().await;
+/// # pool.abort();
+/// # });
+/// ```
+///
+/// Gap: a scope counts whatever the runtime spawned since, by whichever request. And the cost of a check grows with the
+/// number of tasks that are alive, by some nanoseconds for each.
+///
+/// ```
+/// # use std::time::Duration;
+/// # leakcheck::Checker::current_thread().assert(|| async {
+/// let request = leakcheck::scope().settle(Duration::from_millis(50));
+/// // Another request, which begins and is still at work.
+/// let other = tokio::spawn(std::future::pending::<()>());
+/// assert_eq!(request.find().await.tasks(), 1);
+/// other.abort();
+/// request.assert().await;
+/// # });
+/// ```
+///
+/// Rival: goleak's `IgnoreCurrent` takes a stack dump of every goroutine.
 #[must_use = "a scope says nothing by itself: call `find` or `assert`"]
 pub struct Scope {
     subject: Subject,
@@ -118,8 +223,7 @@ pub struct Scope {
 }
 
 impl Scope {
-    fn new(registry: Arc<Registry>, own: bool) -> Self {
-        let handle = Handle::current();
+    fn new(registry: Arc<Registry>, handle: Handle, own: bool) -> Self {
         let (blocking_before, alive_before) = (busy(&handle), handle.metrics().num_alive_tasks());
         let since = registry.next_generation();
         let subject = Subject { registry, handle, since, blocking_before, blocking_allowed: 0, alive_before, own };
@@ -148,20 +252,20 @@ impl Scope {
     }
 }
 
-/// An `async fn` does not know its caller's line; the report says it.
+/// Panics with the report and the caller's line, which an `async fn` does not know.
 async fn assert_clean(found: impl Future<Output = Report>, caller: &Location<'_>) {
     let report = found.await;
     assert!(report.is_clean(), "{report}  checked at {caller}\n");
 }
 
 async fn find(subject: &Subject, limits: Limits) -> Report {
-    let seen = subject.settle(limits).await;
-    subject.verdict(seen.as_ref(), Body::Returned)
+    let polls = subject.settle(limits).await;
+    subject.verdict(polls.as_ref(), Body::Returned)
 }
 
 /// Marks what the closure spawns, on this thread, as meant to stay: a daemon. The report says how many each name covers.
 ///
-/// On a runtime that is not checked it only calls the closure.
+/// On a runtime that is not checked, `daemon` only calls the closure.
 ///
 /// ```
 /// leakcheck::Checker::current_thread().assert(|| async {
@@ -169,28 +273,24 @@ async fn find(subject: &Subject, limits: Limits) -> Report {
 /// });
 /// ```
 pub fn daemon<T>(name: &'static str, spawn: impl FnOnce() -> T) -> T {
-    crate::threads::with_daemon(name, spawn)
+    with_daemon(name, spawn)
 }
 
 /// The runtimes of checkers that are running, so that [`scope`] needs no argument.
 static CHECKED: LazyLock<Mutex<HashMap<Id, Weak<Registry>>>> = LazyLock::new(Mutex::default);
 
-/// Makes a runtime known for as long as the guard lives.
-pub(crate) struct Known(Id);
+/// Keeps a runtime in `CHECKED` for as long as the guard lives.
+pub(crate) struct Registration(Id);
 
-impl Known {
+impl Registration {
     pub(crate) fn new(handle: &Handle, registry: &Arc<Registry>) -> Self {
         lock(&CHECKED).insert(handle.id(), Arc::downgrade(registry));
         Self(handle.id())
     }
 }
 
-impl Drop for Known {
+impl Drop for Registration {
     fn drop(&mut self) {
         lock(&CHECKED).remove(&self.0);
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -98,7 +98,7 @@ fn a_failing_test_says_why() {
     let text = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(101), "{text}");
     assert!(text.contains("1 passed; 5 failed"), "{text}");
-    // What each failing test printed, without the others' output.
+    // The output of one failing test, without that of the others.
     let section = |name: &str| {
         let (_, rest) = text.split_once(&format!("---- must_fail::{name} stdout ----")).expect("it failed");
         rest.split("\n---- ").next().unwrap().to_owned()

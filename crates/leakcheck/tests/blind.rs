@@ -1,4 +1,4 @@
-//! What the checker cannot see. Each test holds a leak that it misses, so that the documentation stays true.
+//! What the checker cannot see. Each test holds a leak that the checker misses, so that the documentation stays true.
 
 use std::{future::pending, time::Duration};
 

@@ -1,11 +1,18 @@
 //! Checks inside a running program: attach, scopes, daemons, allowances. Many are goleak's own tests in Tokio form.
 
-use std::{future::pending, time::Duration};
+use std::{
+    future::pending,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
 
 use leakcheck::{Body, BodyError, Checker, Findings, Growth};
 use tokio::{
-    runtime::Builder,
+    runtime::{Builder, Runtime},
     sync::{Notify, oneshot},
+    task::yield_now,
 };
 
 #[test]
@@ -90,6 +97,79 @@ fn an_attached_runtime_is_checked_with_real_time_and_without_a_time_driver() {
         task.await.unwrap();
         watch.assert().await;
     });
+}
+
+/// Keeps threads of the runtime's blocking pool busy until what is returned is dropped.
+fn keep_busy(runtime: &Runtime, threads: usize) -> Vec<mpsc::Sender<()>> {
+    let closure = |_| {
+        let (stop, stopped) = mpsc::channel::<()>();
+        let (begun, begin) = mpsc::channel();
+        runtime.spawn_blocking(move || {
+            begun.send(()).unwrap();
+            stopped.recv()
+        });
+        begin.recv().expect("the closure begins");
+        stop
+    };
+    (0..threads).map(closure).collect()
+}
+
+#[test]
+fn a_report_in_another_runtime_counts_none_of_that_runtimes_blocking_threads() {
+    for flavor in [Builder::new_current_thread, Builder::new_multi_thread] {
+        let admin = Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        let _admins_own = keep_busy(&admin, 3);
+        let mut builder = flavor();
+        let watch = leakcheck::attach(builder.worker_threads(1)).install();
+        let service = builder.build().unwrap();
+        let ask = |runtime: &Runtime| runtime.block_on(async { watch.report() });
+        assert!(ask(&admin).is_clean(), "before the service did anything: {}", ask(&admin));
+        let _services_own = keep_busy(&service, 1);
+        service.spawn(pending::<()>());
+        service.block_on(yield_now());
+        let counts = |runtime| (ask(runtime).tasks(), ask(runtime).blocking);
+        assert_eq!(counts(&admin), (1, 0), "{}", ask(&admin));
+        assert_eq!(counts(&service), (1, 1), "{}", ask(&service));
+        assert_eq!((watch.report().tasks(), watch.report().blocking), (1, 0), "outside of runtimes");
+    }
+}
+
+/// In the other runtime nothing is alive, so a verdict would be clean whatever the watched runtime holds.
+#[test]
+fn a_verdict_in_another_runtime_is_refused_with_what_to_do() {
+    let mut builder = Builder::new_current_thread();
+    let watch = leakcheck::attach(&mut builder).install();
+    let service = builder.build().unwrap();
+    service.spawn(pending::<()>());
+    service.block_on(yield_now());
+    let admin = Builder::new_current_thread().enable_time().build().unwrap();
+    let find = || admin.block_on(async { drop(watch.find().await) });
+    let scope = || admin.block_on(async { drop(watch.scope()) });
+    for ask in [&find as &dyn Fn(), &scope] {
+        let panic = catch_unwind(AssertUnwindSafe(ask)).unwrap_err();
+        let text = panic.downcast_ref::<&str>().expect("a message");
+        assert!(text.starts_with("this is not the runtime that is watched: call it on the runtime whose"), "{text}");
+    }
+    assert_eq!(service.block_on(watch.find()).tasks(), 1);
+}
+
+#[test]
+fn a_scope_that_is_asked_on_a_paused_runtime_waits_in_real_time_for_its_own() {
+    let mut builder = Builder::new_multi_thread();
+    let watch = leakcheck::attach(builder.worker_threads(1)).install();
+    let service = builder.build().unwrap();
+    let scope = service.block_on(async { watch.scope() }).settle(Duration::from_secs(20));
+    let (end, ended) = oneshot::channel::<()>();
+    service.spawn(ended);
+    let other = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    // Ends the task a little later in real time. Twenty virtual seconds would be over long before.
+    let ending = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(50));
+        drop(end);
+    });
+    let report = other.block_on(scope.find());
+    ending.join().unwrap();
+    assert!(report.is_clean(), "{report}");
 }
 
 #[test]

@@ -2,16 +2,22 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use clap::{CommandFactory, FromArgMatches, Parser};
+use clap::{CommandFactory, FromArgMatches, Parser, error::ErrorKind};
 
 use crate::{Side, statement};
 
 /// The address `tokio-console` connects to when it is given none.
 const CONSOLE_DEFAULT: &str = "127.0.0.1:6669";
 
+/// No recorded run holds more than 73 MiB. Under the console a task costs 33 KiB, so there is room for some 30,000 of them.
+const MEMORY_MIB: u64 = 1_024;
+/// A tebibyte.
+const MEMORY_MAX_MIB: u64 = 1 << 20;
+
 #[derive(Parser)]
 #[command(
-    after_help = "Exit code: 0 the run did what this side states, 1 it did not, 2 wrong arguments or port taken."
+    after_help = "Exit code: 0 the run did what this side states, 1 it did not, 2 wrong arguments or port taken, \
+    3 it did not and this machine was too busy to tell, 130 interrupted, 143 ended by SIGTERM."
 )]
 pub(crate) struct Args {
     /// Units of work to offer [default: the scenario's]
@@ -23,6 +29,12 @@ pub(crate) struct Args {
     /// End the load after this long, whatever is left to offer
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) seconds: Option<Duration>,
+    /// After N units let the counts come to rest, keep them in the report, and go on with the other units
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) pause_at: Option<u64>,
+    /// End the load when this program holds so much memory
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..=MEMORY_MAX_MIB), default_value_t = MEMORY_MIB)]
+    pub(crate) memory: u64,
     /// Wait at most this long for the counts to stand still
     #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "6")]
     pub(crate) settle: Duration,
@@ -38,7 +50,8 @@ pub(crate) struct Args {
     /// Print one JSON object per sample, then the report, instead of lines for people
     #[arg(long)]
     pub(crate) json: bool,
-    /// Stay up after the report until Ctrl-C, SIGTERM or the end of standard input
+    /// Stay up after the report until Ctrl-C, SIGTERM or the end of standard input. A pipe or terminal that is closed before the
+    /// report ends the load as well: whoever started this program is gone
     #[arg(long)]
     pub(crate) hold: bool,
 }
@@ -71,8 +84,15 @@ fn seconds(text: &str) -> Result<Duration, String> {
 
 /// Reads the command line; prints help or a one-line complaint and ends the process where there is nothing to run.
 pub(crate) fn parse(side: &Side) -> Args {
-    let command = Args::command().name(side.bin).about(side.about.clone());
-    Args::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+    let mut command = Args::command().name(side.bin).about(side.about.clone());
+    let read = Args::from_arg_matches(&command.get_matches_mut());
+    let args = read.unwrap_or_else(|error| error.exit());
+    let units = args.units(side);
+    if args.pause_at.is_some_and(|pause_at| pause_at >= units) {
+        let message = format!("--pause-at must be below the number of units, which is {units}");
+        command.error(ErrorKind::ValueValidation, message).exit();
+    }
+    args
 }
 
 impl Args {

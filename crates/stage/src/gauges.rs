@@ -26,6 +26,11 @@ pub(crate) fn read(metrics: &RuntimeMetrics) -> Gauges {
     gauges
 }
 
+/// Resident memory; none on a system without `/proc`.
+pub(crate) fn resident_kib() -> Option<u64> {
+    field(&fs::read_to_string("/proc/self/status").ok()?, "VmRSS:")
+}
+
 fn field(status: &str, name: &str) -> Option<u64> {
     let line = status.lines().find(|line| line.starts_with(name))?;
     line.split_whitespace().nth(1)?.parse().ok()

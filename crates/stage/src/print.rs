@@ -5,13 +5,14 @@ use std::io::Write;
 use crate::{
     Side,
     gauge::{Gauge, STAGE},
-    wire::{Hello, Line, Phase, Report, Sample, Stated},
+    wire::{Hello, Lateness, Line, Phase, Report, Sample, Stated},
 };
 
 /// People get one line a second: every fourth sample.
 const SAMPLES_PER_LINE: u64 = 4;
 /// Spawn locations shown in the report; the rest is one line with a count.
 const SITES_MAX: usize = 6;
+
 pub(crate) struct Printer {
     side: Side,
     json: bool,
@@ -34,12 +35,8 @@ impl Printer {
             None => "no console".to_owned(),
         };
         say(&format!("{}: {}", hello.bin, self.side.about));
-        say(&format!(
-            "{} {} to come · process {} · {console}\n",
-            hello.units,
-            self.side.statement.units_name(),
-            hello.pid
-        ));
+        let (units, memory) = (self.side.statement.units_name(), hello.memory_max_mib);
+        say(&format!("{} {units} to come · process {} · at most {memory} MiB · {console}\n", hello.units, hello.pid));
     }
 
     pub(crate) fn sample(&mut self, sample: &Sample) {
@@ -63,7 +60,10 @@ impl Printer {
         }
         self.row(last);
         say("");
-        for (name, &stated) in &report.stated {
+        let units = self.side.statement.units_name();
+        // That nothing panicked is what everybody expects.
+        let told = |(name, _): &(&String, &Stated)| *name != "panics" || report.panics > 0;
+        for (name, &stated) in report.stated.iter().filter(told) {
             if let (Some(&before), Some(&after)) = (report.before.get(name), report.after.get(name)) {
                 say(&self.left(&self.side.gauge(name), before, after, stated, report));
             }
@@ -75,20 +75,31 @@ impl Printer {
         if rest > 0 {
             say(&format!("{rest:>7} alive, spawned elsewhere"));
         }
-        if report.interrupted {
-            say(&format!("stopped early, after {} {}", report.units_done, self.side.statement.units_name()));
+        if report.units_cut_off > 0 {
+            say(&format!("{} {units} had not ended after the load, and were cut off", report.units_cut_off));
         }
-        if !report.settled {
+        if !report.settled && !report.interrupted {
             say("the counts had not come to rest when the settle limit was reached");
+        }
+        if let Some(why) = &report.stopped {
+            say(&format!("stopped early, after {} {units}: {why}", report.units_done));
         }
         say(&self.verdict(report));
     }
 
     fn verdict(&self, report: &Report) -> String {
         let leaks = report.stated.get(&self.side.statement.gauge).is_some_and(|stated| stated.grows());
+        let Lateness { timer_late_ms_max, waited_ms, share, too_busy, .. } = report.lateness;
         match report.problems.as_slice() {
+            _ if report.interrupted => "STOPPED EARLY: no verdict".to_owned(),
             [] if leaks => "LEAKS, as this side states".to_owned(),
             [] => "RETURNS TO WHERE IT STARTED, as this side states".to_owned(),
+            problems if too_busy => format!(
+                "CANNOT TELL: this machine was too busy for {:.0} % of the time (threads waited {waited_ms} ms for a processor, a \
+                 timer came {timer_late_ms_max} ms late): {}. End other programs, and run it again",
+                share * 100.0,
+                problems.join("; ")
+            ),
             problems => format!("NOT WHAT THIS SIDE STATES: {}", problems.join("; ")),
         }
     }
@@ -146,4 +157,60 @@ impl Printer {
 fn say(line: &str) {
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MANIFEST: &str = "[package]\nname = 'mail'\ndescription = ''\n[package.metadata.lab]\nunit = 'letter'\nunits = 1\n\
+        rate = 1\ngauge = 'tasks'\nsurvivors = { leak = { tasks = 1 } }";
+    const REPORT: &str = r#"{"elapsed_ms":1,"units_done":1,"units_failed":0,"interrupted":false,"settled":true,"before":{},
+        "after":{},"survivors":{},"stated":{"tasks":1.0},"spawned_at":[],"problems":[]}"#;
+
+    /// What is said of a report that was changed by `spoil`.
+    fn verdict(spoil: impl FnOnce(&mut Report)) -> String {
+        let side = Side::parse("mail-leak", MANIFEST).unwrap();
+        let mut report = serde_json::from_str(REPORT).unwrap();
+        spoil(&mut report);
+        Printer::new(&side, false).verdict(&report)
+    }
+
+    fn differs(report: &mut Report) {
+        report.problems = vec!["31 units failed".into()];
+    }
+
+    #[test]
+    fn a_busy_machine_spoils_what_differs_and_nothing_else() {
+        let busy = |report: &mut Report| {
+            report.lateness =
+                Lateness { share: 0.5, waited_ms: 90, timer_late_ms_max: 7, too_busy: true, ..Lateness::default() };
+        };
+        assert_eq!(verdict(differs), "NOT WHAT THIS SIDE STATES: 31 units failed");
+        assert_eq!(verdict(busy), "LEAKS, as this side states");
+        let said = verdict(|report| {
+            differs(report);
+            busy(report);
+        });
+        assert!(
+            said.starts_with("CANNOT TELL: this machine was too busy for 50 % of the time (threads waited 90 ms"),
+            "{said}"
+        );
+        assert!(said.contains("7 ms late): 31 units failed. End other programs"), "{said}");
+    }
+
+    #[test]
+    fn who_interrupts_a_run_gets_no_verdict() {
+        assert_eq!(verdict(|report| report.interrupted = true), "STOPPED EARLY: no verdict");
+    }
+
+    #[test]
+    fn units_are_said_and_a_bound_is_no_share() {
+        let printer = Printer::new(&Side::parse("mail-leak", MANIFEST).unwrap(), false);
+        let report: Report = serde_json::from_str(REPORT).unwrap();
+        let memory = printer.left(&Gauge::named("rss_kib"), 1_024, 4_096, Stated::AtMost { at_most: 2_048 }, &report);
+        assert_eq!(memory, "rss_kib: 1 MiB before the load, 4 MiB after it (at most 2 MiB more stated)");
+        let tasks = printer.left(&Gauge::named("tasks"), 0, 1, Stated::PerUnit(1.0), &report);
+        assert_eq!(tasks, "tasks: 0 before the load, 1 after it: 0.00 left per letter (stated 1.00)");
+    }
 }

@@ -100,7 +100,7 @@ impl Statement {
             return Err("units: a number above 0".into());
         }
         rate(self.rate).map_err(|range| format!("rate: {range}"))?;
-        for name in self.gauges.keys().filter(|name| gauge::STAGE.contains(&name.as_str())) {
+        if let Some(name) = self.gauges.keys().find(|name| gauge::STAGE.contains(&name.as_str())) {
             return Err(format!("gauges.{name}: this gauge is the stage's, and known"));
         }
         for (side, stated) in &self.survivors {

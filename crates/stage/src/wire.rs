@@ -13,6 +13,10 @@ pub type Gauges = BTreeMap<String, u64>;
 /// One line of `--json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one report in a run; a box would only be in the way of its readers"
+)]
 pub enum Line {
     /// First line: who speaks, and where its console is.
     Hello(Hello),

@@ -9,7 +9,7 @@ use std::{
 
 use futures_util::{StreamExt, stream};
 use tokio::time::timeout;
-use tonic::{Code, transport::Channel};
+use tonic::{Code, Streaming, transport::Channel};
 use xds::{Client, ENDPOINTS, LISTENER, Request, SHOP, TYPES};
 
 const SIDES: [&str; 6] = [
@@ -102,11 +102,7 @@ async fn a_client_is_configured_and_its_next_request_ends_the_stream_with_the_re
             .into_inner();
         let mut nonce = String::new();
         for kind in TYPES {
-            let answer = timeout(LIMIT, told.message())
-                .await
-                .unwrap()
-                .unwrap()
-                .unwrap();
+            let answer = next(&mut told).await;
             assert_eq!(
                 (
                     answer.type_url.as_str(),
@@ -127,11 +123,7 @@ async fn a_client_is_configured_and_its_next_request_ends_the_stream_with_the_re
         };
         say.send(accepts).await.unwrap();
         for kind in TYPES {
-            let answer = timeout(LIMIT, told.message())
-                .await
-                .unwrap()
-                .unwrap()
-                .unwrap();
+            let answer = next(&mut told).await;
             assert_eq!(
                 (
                     answer.type_url.as_str(),
@@ -151,33 +143,39 @@ async fn a_client_is_configured_and_its_next_request_ends_the_stream_with_the_re
             (Code::Unavailable, "the inventory does not answer"),
             "{program}"
         );
+        a_new_stream_is_told_what_it_lacks(program, &mut client)
+            .await;
+    }
+}
 
-        // It is back, and a new stream is told all; only what is new of that which it has.
-        let mut has = TYPES.map(request);
-        has[0]
-            .initial_resource_versions
-            .insert(SHOP.into(), "3".into());
-        let says = stream::iter(has).chain(stream::pending());
-        let mut told = client
-            .delta_aggregated_resources(says)
-            .await
-            .unwrap()
-            .into_inner();
-        for kind in &TYPES[1..] {
-            let answer = timeout(LIMIT, told.message())
-                .await
-                .unwrap()
-                .unwrap()
-                .unwrap();
-            assert_eq!(
-                (
-                    answer.type_url.as_str(),
-                    answer.system_version_info.as_str()
-                ),
-                (*kind, "3"),
-                "{program}"
-            );
-        }
+/// What a stream says next.
+async fn next<T>(told: &mut Streaming<T>) -> T {
+    timeout(LIMIT, told.message()).await.unwrap().unwrap().unwrap()
+}
+
+/// The inventory is back: a new stream is told all of it, but for what it has.
+async fn a_new_stream_is_told_what_it_lacks(
+    program: &str,
+    client: &mut Client<Channel>,
+) {
+    let mut has = TYPES.map(request);
+    has[0].initial_resource_versions.insert(SHOP.into(), "3".into());
+    let says = stream::iter(has).chain(stream::pending());
+    let mut told = client
+        .delta_aggregated_resources(says)
+        .await
+        .unwrap()
+        .into_inner();
+    for kind in &TYPES[1..] {
+        let answer = next(&mut told).await;
+        assert_eq!(
+            (
+                answer.type_url.as_str(),
+                answer.system_version_info.as_str()
+            ),
+            (*kind, "3"),
+            "{program}"
+        );
     }
 }
 

@@ -20,6 +20,9 @@ use console_api::{
 use tokio::time::{Instant, timeout, timeout_at};
 use tonic::{Streaming, transport::Channel};
 
+/// Waits for what must come: long, on a machine that is busy.
+pub(crate) const LONG: Duration = Duration::from_secs(120);
+
 /// How large a message a client takes; tonic's default is the TUI's.
 #[derive(Clone, Copy)]
 pub(crate) enum Limit {
@@ -79,6 +82,23 @@ impl Watcher {
             updates: 0,
             ended: None,
         })
+    }
+
+    /// Reads updates until `enough`, or until the stream ends.
+    ///
+    /// # Errors
+    /// When neither comes: then nothing was seen, and to go on would
+    /// record that a busy machine was slow.
+    pub(crate) async fn must(
+        &mut self,
+        enough: impl Fn(&Self) -> bool,
+    ) -> anyhow::Result<()> {
+        self.until(LONG, &enough).await?;
+        anyhow::ensure!(
+            enough(self) || self.ended.is_some(),
+            "the console did not show it within {LONG:?}: this machine is too busy, or the claim no longer holds"
+        );
+        Ok(())
     }
 
     /// Reads updates until `enough`, or until the limit is reached.

@@ -1,6 +1,10 @@
 //! Includes and their anchors, looked at before mdBook takes them: it says nothing where an anchor is missing.
 
-use std::{fs, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Component, Path, PathBuf},
+};
 
 use anyhow::{Context, bail, ensure};
 
@@ -20,6 +24,31 @@ pub(super) fn problems(source: &Source, chapter: &Path, text: &str) -> Vec<Probl
         Some(Problem { text: directive.to_owned(), at: None, why: format!("{error:#}") })
     };
     syntax::all(text).into_iter().filter_map(|range| check(&text[range])).collect()
+}
+
+/// The folders outside the chapters' own from which chapters include files, relative to the root.
+pub(super) fn folders(src: &Path, chapters: &[(PathBuf, String)]) -> BTreeSet<PathBuf> {
+    let targets = chapters.iter().flat_map(|(file, text)| {
+        let dir = file.parent().unwrap_or(src);
+        syntax::all(text).into_iter().filter_map(move |range| {
+            let words = syntax::words(&text[range]);
+            let [name, target, ..] = words.as_slice() else { return None };
+            let file = target.split(':').next().filter(|_| INCLUDES.contains(name))?;
+            plain(&dir.join(file)).parent().map(Path::to_owned)
+        })
+    });
+    targets.filter(|folder| !folder.starts_with(src)).collect()
+}
+
+/// A path without `..`: `book/src/../../crates` → `crates`.
+fn plain(path: &Path) -> PathBuf {
+    path.components().fold(PathBuf::new(), |mut plain, part| {
+        match part {
+            Component::ParentDir => drop(plain.pop()),
+            part => plain.push(part),
+        }
+        plain
+    })
 }
 
 fn check(source: &Source, dir: &Path, directive: &str) -> anyhow::Result<()> {

@@ -4,7 +4,7 @@ use std::{
     fs,
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
-    process::{Child, ChildStdout, Command, Output, Stdio},
+    process::{Child, Command, Output, Stdio},
     time::{Duration, Instant},
 };
 
@@ -16,7 +16,7 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 /// A lab that runs, killed with the test.
 pub(crate) struct Lab {
     pub(crate) child: Child,
-    pub(crate) lines: std::io::Lines<BufReader<ChildStdout>>,
+    pub(crate) lines: std::io::Lines<BufReader<Box<dyn std::io::Read + Send>>>,
 }
 
 /// The lab's binary, in the workbook's folder.
@@ -34,7 +34,8 @@ pub(crate) fn lab_in(folder: &Path, args: &[&str]) -> Command {
 impl Lab {
     pub(crate) fn start(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let stdout: Box<dyn std::io::Read + Send> = Box::new(child.stdout.take().unwrap());
+        let lines = BufReader::new(stdout).lines();
         Self { child, lines }
     }
 
@@ -42,6 +43,18 @@ impl Lab {
     pub(crate) fn line_with(&mut self, part: &str) -> String {
         let found = self.lines.by_ref().map(Result::unwrap).find(|line| line.contains(part));
         found.unwrap_or_else(|| panic!("the lab ended without saying `{part}`: {}", self.words()))
+    }
+
+    /// Lines that are read elsewhere.
+    pub(crate) fn no_lines() -> std::io::Lines<BufReader<Box<dyn std::io::Read + Send>>> {
+        BufReader::new(Box::new(std::io::empty()) as Box<dyn std::io::Read + Send>).lines()
+    }
+
+    /// The most memory it has held.
+    pub(crate) fn memory_max_kib(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+        line.and_then(|line| line.split_whitespace().nth(1)).and_then(|kib| kib.parse().ok()).unwrap_or(0)
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
@@ -63,6 +76,12 @@ impl Lab {
         let mut text = String::new();
         let _ = std::io::Read::read_to_string(self.child.stderr.as_mut().unwrap(), &mut text);
         text
+    }
+
+    /// Ends it; exit code and error output.
+    pub(crate) fn end_by(self, signal: Signal) -> (i32, String) {
+        self.signal(signal);
+        self.end()
     }
 
     /// Waits for its end; exit code and error output. The code is negative for a signal.
@@ -132,7 +151,9 @@ impl Fixture {
             fs::write(path, text).unwrap();
         };
         write("Cargo.toml", "[workspace]\nresolver = '3'\nmembers = ['scenarios/*']\n");
+        write("book/src/SUMMARY.md", "# Summary\n\n- [On fire](on-fire.md)\n");
         write("book.toml", "[book]\ntitle = 'Fixture'\n");
+        write("book/src/SUMMARY.md", "# Summary\n\n- [On fire](on-fire.md)\n");
         let bins = ["leak", "fix"].map(|side| format!("[[bin]]\nname = 'on-fire-{side}'\npath = '{side}.rs'\n"));
         let lab = "unit = 'call'\nunits = 1\nrate = 1\ngauge = 'tasks'\nsurvivors = { leak = { tasks = 1 }, fix = { tasks = 0 } }";
         write(
@@ -147,8 +168,23 @@ impl Fixture {
         Self { folder }
     }
 
+    /// A book of one page, beside a scenario that nobody runs.
+    pub(crate) fn book() -> Self {
+        let fixture = Self::new("fn main() {}", "fn main() {}");
+        fixture.write("book.toml", "[book]\nsrc = 'book/src'\n[build]\nbuild-dir = 'target/book'\n");
+        fixture.write("book/src/SUMMARY.md", "# Summary\n\n[A little book](README.md)\n");
+        fixture.write("book/src/README.md", "# A little book\n");
+        fixture
+    }
+
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
+        self.folder.path().join(path)
+    }
+
     pub(crate) fn write(&self, path: &str, text: &str) {
-        fs::write(self.folder.path().join(path), text).unwrap();
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
     }
 
     pub(crate) fn lab(&self, args: &[&str]) -> Command {
@@ -161,7 +197,7 @@ impl Fixture {
         self.lab(args).output().unwrap()
     }
 
-    fn target(&self) -> PathBuf {
+    pub(crate) fn target(&self) -> PathBuf {
         self.folder.path().join("target")
     }
 

@@ -86,6 +86,22 @@ fn every_chapter_follows_the_template_and_shows_its_own_scenario() {
     fail_on(problems);
 }
 
+/// What stands in `scripts/template` where somebody has to write.
+const PLACEHOLDER: &str = "replace me";
+
+#[test]
+fn no_placeholder_is_kept() {
+    assert!(read("scripts/template/chapter.md").contains(PLACEHOLDER));
+    let is_written = |file: &String| file.starts_with("book/src/") || file.starts_with("scenarios/");
+    let problems = tracked().into_iter().filter(is_written).filter_map(|file| {
+        let text = String::from_utf8(std::fs::read(root().join(&file)).ok()?).ok()?;
+        let lines = text.lines().enumerate().filter(|(_, line)| line.to_lowercase().contains(PLACEHOLDER));
+        let places: Vec<_> = lines.map(|(at, _)| (at + 1).to_string()).collect();
+        (!places.is_empty()).then(|| format!("{file} still says \"{PLACEHOLDER}\" on line {}", places.join(", ")))
+    });
+    fail_on(problems.collect());
+}
+
 /// Words of prose: what stands outside code fences, tables, HTML and directives that stand alone.
 fn words(page: &str) -> usize {
     let (mut count, mut fenced) = (0, false);

@@ -147,6 +147,27 @@ fn leak_and_fix_have_one_guard_and_every_guard_is_a_leak_test() {
     fail_on(problems);
 }
 
+#[test]
+fn a_side_without_a_test_builds_no_test_harness() {
+    let mut problems = Vec::new();
+    for one in scenarios() {
+        let file = format!("scenarios/{}/Cargo.toml", one.name);
+        let manifest: toml::Table = read(&file).parse().unwrap();
+        for side in &one.sides {
+            let bins = manifest["bin"].as_array().into_iter().flatten();
+            let bin =
+                bins.filter_map(toml::Value::as_table).find(|bin| bin["name"].as_str() == Some(&one.bin(&side.name)));
+            let builds = bin.and_then(|bin| bin.get("test")).and_then(toml::Value::as_bool).unwrap_or(true);
+            if builds != side.has_test {
+                let repair =
+                    if side.has_test { "remove `test = false`" } else { "add `test = false`: a harness costs a link" };
+                problems.push(format!("{file}: {}: {repair}", one.bin(&side.name)));
+            }
+        }
+    }
+    fail_on(problems);
+}
+
 /// Lines that are in one text and not in the other.
 fn changed(a: &str, b: &str) -> usize {
     let diff = similar::TextDiff::from_lines(a, b);
@@ -198,7 +219,7 @@ fn what_a_scenario_says_for_the_card_is_short() {
 /// What cargo and git look for by itself, and a fuzzer's data.
 fn needs_no_mention(rest: &str) -> bool {
     let name = rest.rsplit('/').next().unwrap_or(rest);
-    ["Cargo.toml", "Cargo.lock", ".gitignore", "mod.rs", "shown.json"].contains(&name)
+    ["Cargo.toml", "Cargo.lock", ".gitignore", "main.rs", "mod.rs", "shown.json"].contains(&name)
         || rest.contains("/corpus/")
         || (rest.starts_with("tests/") && rest.matches('/').count() == 1)
 }

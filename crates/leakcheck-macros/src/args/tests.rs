@@ -2,13 +2,13 @@ use std::time::Duration;
 
 use quote::{ToTokens, quote};
 
-use super::{Args, DURATION_MAX, Flavor, KNOWN, duration};
+use super::{ARGUMENTS, Args, DURATION_MAX, Flavor, duration};
 
 fn read(text: &str) -> Args {
     Args::parse(text.parse().unwrap()).unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
-/// What each refused text is answered. One error each.
+/// Checks the one error message for each refused text.
 fn refused(cases: &[(&str, &str)]) {
     for (text, message) in cases {
         let Err(error) = Args::parse(text.parse().unwrap()) else { panic!("{text}: accepted") };
@@ -57,7 +57,7 @@ fn several_allowances_are_an_array() {
 
 #[test]
 fn every_example_in_a_message_is_accepted() {
-    for (name, example) in KNOWN {
+    for (name, example) in ARGUMENTS {
         let before = if name == "worker_threads" { r#"flavor = "multi_thread", "# } else { "" };
         read(&format!("{before}{example}"));
     }
@@ -156,7 +156,7 @@ fn what_a_flavor_cannot_do_is_refused() {
         ("worker_threads = 2", workers),
         (r#"flavor = "current_thread", worker_threads = 2"#, workers),
         (r#"flavor = "multi_thread", start_paused = true"#, paused),
-        // As in tokio: who says it, expects it to mean something.
+        // Refused even with `false`, as in tokio: the argument would have no meaning.
         (r#"start_paused = false, flavor = "multi_thread""#, paused),
         (r#"flavor = "multi_thread", worker_threads = 0"#, "`worker_threads` cannot be 0: write 1 or more"),
     ]);

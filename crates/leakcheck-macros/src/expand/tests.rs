@@ -267,7 +267,7 @@ fn a_function_that_cannot_be_a_test_is_answered_with_what_to_write() {
             ),
             second,
         ),
-        // What `#[tokio::test]` above leaves.
+        // This is what a `#[tokio::test]` above this attribute leaves.
         (
             quote!(
                 #[::core::prelude::v1::test]

@@ -1,8 +1,7 @@
 //! What the benchmarks share: runtimes with and without a watch, interleaved samples, and tables.
 //!
-//! The machine is assumed to be noisy. Each round therefore measures every variant once, in an order that turns,
-//! and what is
-//! told is the median of the differences within the rounds, not the difference of two medians.
+//! The machine is assumed to be noisy. Each round therefore measures every variant once, in an order that changes from round to
+//! round. The tables have the median of the differences within the rounds, not the difference of two medians.
 #![expect(dead_code, reason = "no benchmark uses all of it")]
 
 use std::{
@@ -15,7 +14,7 @@ use std::{
 use leakcheck::{Watch, attach};
 use tokio::runtime::{Builder, Runtime};
 
-/// What hangs in the runtime.
+/// Which hooks the runtime has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Plain,

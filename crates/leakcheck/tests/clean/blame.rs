@@ -35,7 +35,7 @@ fn quiet(clean: Clean, repeat: usize) -> Neighbour {
     Neighbour::Quiet(clean, clean.flavors[repeat % clean.flavors.len()])
 }
 
-/// What is wrong with a report that should name one place, and how many tasks come from there.
+/// The faults of a report that should name one location, and the number of tasks from there.
 pub(crate) fn wrong_blame(leak: &Leak, flavor: Flavor, allow: &[&str]) -> Option<String> {
     let found = find(flavor, allow, leak.run);
     let blamed: Vec<_> =

@@ -33,7 +33,7 @@ struct Control {
     go: &'static str,
     flavors: &'static [Flavor],
     run: fn() -> Body,
-    /// The same with its daemon declared, where it has one: undeclared, it is reported.
+    /// The same program with its daemon declared, for a program that has one. A daemon that is not declared is reported.
     declared: Option<fn() -> Body>,
 }
 
@@ -122,7 +122,7 @@ fn global_channel_daemon() -> JoinHandle<()> {
     static SENDERS: StdMutex<Vec<mpsc::Sender<()>>> = StdMutex::new(Vec::new());
     let (jobs, mut inbox) = mpsc::channel(1);
     let mut senders = SENDERS.lock().unwrap();
-    // Those of earlier runs, whose runtimes are gone.
+    // Tasks of earlier runs, whose runtimes are gone.
     senders.retain(|sender| !sender.is_closed());
     senders.push(jobs);
     tokio::spawn(async move { while inbox.recv().await.is_some() {} })

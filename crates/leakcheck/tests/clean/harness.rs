@@ -34,7 +34,7 @@ pub(crate) fn find(flavor: Flavor, allow: &[&str], run: fn() -> Body) -> Finding
     allow.iter().fold(checker, |checker, place| checker.allow(place)).find(run)
 }
 
-/// What is wrong with a verdict that should be a quiet one.
+/// The faults of a verdict that should find nothing left.
 pub(crate) fn noise(found: &Findings<()>) -> Option<String> {
     let (quiet, returned) = (found.report.is_clean(), found.value.is_ok());
     (!quiet || !returned).then(|| format!("body returned: {returned}\n{}", found.report))

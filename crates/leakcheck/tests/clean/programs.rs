@@ -34,7 +34,7 @@ pub(crate) type Body = Pin<Box<dyn Future<Output = ()>>>;
 pub(crate) struct Clean {
     pub(crate) name: &'static str,
     pub(crate) flavors: &'static [Flavor],
-    /// What it declares to the checker, for the programs that keep a daemon.
+    /// The allowances of the program, if it keeps a daemon.
     pub(crate) allow: &'static [&'static str],
     pub(crate) run: fn() -> Body,
 }

@@ -15,7 +15,7 @@ fn each_on_each_flavor() -> Vec<(Clean, Flavor)> {
     all().into_iter().flat_map(|program| program.flavors.iter().map(move |flavor| (program, *flavor))).collect()
 }
 
-/// The same, or only those with this in their name.
+/// The same programs, or only those whose name contains the filter.
 fn asked_for() -> Vec<(Clean, Flavor)> {
     let only = env::var("LEAKCHECK_ONLY").unwrap_or_default();
     let asked: Vec<_> = each_on_each_flavor().into_iter().filter(|(program, _)| program.name.contains(&only)).collect();
@@ -37,7 +37,7 @@ fn clean_programs_are_never_blamed() {
     assert_none(&blamed, jobs.len());
 }
 
-/// Else these programs would be quiet for another reason than their declaration.
+/// A program whose daemon was not counted would be quiet for another reason than its declaration.
 #[test]
 fn a_declared_daemon_is_counted_as_allowed() {
     let daemons: Vec<_> = each_on_each_flavor().into_iter().filter(|(program, _)| is_daemon(program)).collect();

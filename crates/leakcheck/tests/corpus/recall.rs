@@ -48,7 +48,7 @@ fn the_marks_of_a_leak_add_up_to_its_tasks() {
     }
 }
 
-/// What went wrong in all runs: they are made once, for several tests.
+/// The faults of all runs. The runs are made once, for several tests.
 static FAILURES: LazyLock<Failures> = LazyLock::new(Failures::collect);
 
 #[derive(Default)]
@@ -136,7 +136,7 @@ impl Run<'_> {
         })
     }
 
-    /// What the report should have said, a line each.
+    /// The differences from the report as it should be, one a line.
     fn wrong(&self, report: &Report) -> String {
         let leak = self.leak;
         let mut wrong = String::new();

@@ -75,7 +75,7 @@ async fn worker_ends_with_its_last_sender() {
     assert_eq!(worker.await.unwrap(), 3);
 }
 
-/// Nobody joins the worker; it has a hundred messages to go when the body returns.
+/// Nobody joins the worker. When the body returns, the worker has a hundred messages to go.
 async fn worker_still_draining_at_the_end() {
     let (jobs, mut inbox) = mpsc::channel(100);
     tokio::spawn(async move {

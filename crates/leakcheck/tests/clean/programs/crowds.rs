@@ -100,7 +100,7 @@ async fn tree_of_tasks() {
     assert_eq!(tokio::spawn(grow(9)).await.unwrap(), 1023);
 }
 
-/// Each runner starts the next and ends; the race goes on after the body.
+/// Each task starts the next one and ends. The relay goes on after the body.
 async fn relay_of_a_thousand() {
     fn run(left: u32) -> Boxed<()> {
         Box::pin(async move {
@@ -279,7 +279,7 @@ async fn local_set_dropped_early() {
     assert!(waiter.await.unwrap().is_err());
 }
 
-/// All end in the same moment, while the body returns.
+/// All tasks end in the same moment, while the body returns.
 async fn every_task_at_once() {
     let barrier = Arc::new(Barrier::new(201));
     for _ in 0..200 {

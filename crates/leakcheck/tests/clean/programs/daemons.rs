@@ -91,7 +91,7 @@ async fn declared_ticker() {
     leakcheck::daemon("clock", || tokio::spawn(tick_for_ever()));
 }
 
-/// All that is spawned inside the declaration.
+/// Every task that is spawned inside the declaration is a daemon.
 async fn declared_with_its_family() {
     leakcheck::daemon("pool", || {
         for _ in 0..4 {

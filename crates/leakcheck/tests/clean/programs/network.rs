@@ -59,7 +59,7 @@ async fn tcp_echo_both_closed() {
     assert_eq!(&answer, b"ping");
 }
 
-/// Nobody joins the server's task; it ends when it reads the end of the stream, after the body.
+/// Nobody joins the server's task. The task ends when it reads the end of the stream, after the body.
 async fn tcp_server_notices_the_client() {
     let (listener, address) = listen().await;
     let client = TcpStream::connect(address).await.unwrap();

@@ -176,7 +176,7 @@ async fn storm_after_the_body() {
     drop(storm(8, 20, Duration::from_millis(1)));
 }
 
-/// Each task is gone long before the next comes: whenever the checker looks, there is nothing or somebody very young.
+/// Each task is gone long before the next one comes. Whenever the checker looks, it finds no task or a very young one.
 async fn drip_after_the_body() {
     drop(storm(2, 300, Duration::from_micros(100)));
 }

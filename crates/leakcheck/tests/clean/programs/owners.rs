@@ -147,7 +147,7 @@ async fn tracker_with_tokens() {
     tracker.wait().await;
 }
 
-/// Nobody joins the workers; the guard at the end of the scope ends them.
+/// Nobody joins the workers. The guard ends them at the end of its scope.
 async fn drop_guard_ends_the_workers() {
     let token = CancellationToken::new();
     let _guard = token.clone().drop_guard();

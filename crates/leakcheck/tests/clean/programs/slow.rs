@@ -60,7 +60,7 @@ async fn ends_after_2_s() {
     finish_after(Duration::from_secs(2));
 }
 
-/// Each starts the next when it ends, so the one alive at the verdict is always young.
+/// Each task starts the next one when it ends, so the task that is alive at the verdict is always young.
 async fn ends_one_after_the_other() {
     fn last(left: u32) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async move {

@@ -203,7 +203,7 @@ async fn once_cell_filled_once() {
     assert!(values.iter().all(|value| *value == values[0]));
 }
 
-/// What a Go programmer writes with a `WaitGroup`: the clones of a sender count the tasks.
+/// In Go, this is a `WaitGroup`. Here the clones of a sender count the tasks.
 async fn latch() {
     let (alive, mut all_gone) = mpsc::channel::<()>(1);
     for _ in 0..20 {

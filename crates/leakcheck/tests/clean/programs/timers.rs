@@ -147,7 +147,7 @@ async fn retry_that_succeeds() {
     assert_eq!(tokio::spawn(retry(5, 3)).await.unwrap(), Ok(3));
 }
 
-/// Nobody waits for the retries; they end by themselves after 31 ms.
+/// Nobody waits for the retries. The retries end by themselves after 31 ms.
 async fn retry_that_gives_up() {
     tokio::spawn(retry(5, u32::MAX));
     yield_now().await;

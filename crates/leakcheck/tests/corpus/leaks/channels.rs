@@ -110,7 +110,7 @@ async fn ranges_over_a_channel_whose_hub_it_shares() {
     hub.events.send(1).await.expect("the task reads");
 }
 
-/// Both ends of the hang-up were moved into the task that waits for it.
+/// Both ends of the hang-up channel were moved into the task that waits for the hang-up.
 async fn waits_for_the_hang_up_it_holds() {
     let (mut user, connection) = oneshot::channel::<()>();
     let watcher = async move {

@@ -96,7 +96,7 @@ async fn breaks_out_of_the_inner_loop_only() {
     drop(consumer);
 }
 
-/// It is never idle: a paused clock stands still. It ends with its runtime.
+/// The task is never idle, so a paused clock stands still. The task ends with its runtime.
 async fn yields_for_ever() {
     let reaper = async {
         loop {
@@ -129,7 +129,7 @@ async fn two_tasks_play_ping_pong() {
     tokio::spawn(player(from_right, left)); // LEAK live
 }
 
-/// Each task is young. The one that never ends is their line. On several threads a look may find the old task and the new one.
+/// Each task is young, and the line of tasks never ends. On several threads a look may find the old task and the new one.
 async fn a_task_replaces_itself() {
     fn check_again(first: oneshot::Sender<()>) {
         let check = async {
@@ -144,7 +144,7 @@ async fn a_task_replaces_itself() {
     checked.await.expect("the first check ends");
 }
 
-/// What leaks does not exist yet when the body returns.
+/// The task that leaks does not exist yet when the body returns.
 async fn spawns_when_the_body_has_long_returned() {
     let connect = async {
         sleep(Duration::from_millis(50)).await;

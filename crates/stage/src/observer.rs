@@ -1,4 +1,4 @@
-//! The thread behind the stage: console server, signals and samples, on a runtime of its own, so that nothing it does is
+//! What watches a run from beside it: threads for the console server, signals, samples and the clock, so that nothing they do is
 //! counted as the service's.
 
 use std::{
@@ -11,17 +11,18 @@ use std::{
 };
 
 use anyhow::Context;
-use tokio::io::AsyncReadExt;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     Side,
     args::Args,
+    clock::{Clock, Moment},
     console::{Console, unwatched},
+    ending::{Ending, Reason},
     gauges, panics,
     print::Printer,
     tasks::Registry,
-    wire::{Gauges, Hello, Lateness, Phase, Report, Sample, differences},
+    wire::{Gauges, Hello, Phase, Plateau, Report, Sample, differences},
 };
 
 /// Samples are taken this often; people see every fourth.
@@ -32,25 +33,35 @@ const ATTACH_LIMIT: Duration = Duration::from_secs(10);
 
 type Read = Box<dyn Fn() -> u64 + Send>;
 
-/// What stage and backstage share.
-pub(crate) struct Backstage {
+/// The run as it is seen from beside it: its phase, its counts, and what ended it.
+pub(crate) struct Observer {
+    pub(crate) ending: Ending,
+    pub(crate) clock: Clock,
     started: Instant,
     runtime: tokio::runtime::Handle,
     registry: Registry,
-    stop: CancellationToken,
     attached: CancellationToken,
     phase: Mutex<Phase>,
     before: OnceLock<Gauges>,
-    units_done: AtomicU64,
-    units_failed: AtomicU64,
+    plateau: OnceLock<Plateau>,
+    units: Units,
     unsettled: AtomicBool,
     stated: Vec<String>,
     own: Mutex<Vec<(&'static str, Read)>>,
     printer: Mutex<Printer>,
 }
 
-impl Backstage {
-    /// Says hello and starts the thread. It ends with the process.
+/// Units of work, by how they ended.
+#[derive(Default)]
+struct Units {
+    done: AtomicU64,
+    failed: AtomicU64,
+    late: AtomicU64,
+    cut_off: AtomicU64,
+}
+
+impl Observer {
+    /// Says hello and starts the threads. They end with the process.
     pub(crate) fn start(
         side: &Side,
         args: &Args,
@@ -58,36 +69,36 @@ impl Backstage {
         registry: Registry,
         console: Option<Console>,
     ) -> anyhow::Result<Arc<Self>> {
-        let backstage = Arc::new(Self {
+        let observer = Arc::new(Self {
+            ending: Ending::default(),
+            clock: Clock::new(),
             started: Instant::now(),
             runtime,
             registry,
-            stop: CancellationToken::new(),
             attached: CancellationToken::new(),
             phase: Mutex::new(Phase::Start),
             before: OnceLock::new(),
-            units_done: AtomicU64::new(0),
-            units_failed: AtomicU64::new(0),
+            plateau: OnceLock::new(),
+            units: Units::default(),
             unsettled: AtomicBool::new(false),
             stated: side.stated.keys().cloned().collect(),
             own: Mutex::default(),
             printer: Mutex::new(Printer::new(side, args.json)),
         });
-        lock(&backstage.printer).hello(&Hello {
+        lock(&observer.printer).hello(&Hello {
             bin: side.bin.to_owned(),
             pid: std::process::id(),
             console: console.as_ref().map(|console| console.addr.to_string()),
             units: args.units(side),
-            memory_max_mib: 0,
+            memory_max_mib: args.memory,
         });
-        let (shared, hold, (ready, is_ready)) = (backstage.clone(), args.hold, mpsc::channel());
-        std::thread::Builder::new()
-            .name("backstage".into())
-            .spawn(move || shared.run(console, hold, ready))
-            .context("cannot start a thread")?;
-        // What the backstage opens must not be counted as the service's.
-        is_ready.recv().context("the backstage thread ended")?;
-        Ok(backstage)
+        let (shared, memory_max_mib) = (observer.clone(), args.memory);
+        thread("clock", move || shared.watch_clock_and_memory(memory_max_mib))?;
+        let (shared, hold, (ready, is_ready)) = (observer.clone(), args.hold, mpsc::channel());
+        thread("observer", move || shared.run(console, hold, ready))?;
+        // What these threads open must not be counted as the service's.
+        is_ready.recv().context("the observer's thread ended")?;
+        Ok(observer)
     }
 
     fn run(&self, console: Option<Console>, hold: bool, ready: mpsc::Sender<()>) {
@@ -96,9 +107,9 @@ impl Backstage {
             let _ = ready.send(());
         };
         unwatched(async {
-            let serves = self.serve(console);
+            let (serves, stdin) = (self.serve(console), self.ending.watch_stdin(hold));
             // Polled in this order: all have opened what they need when the last one says so.
-            tokio::join!(biased; self.watch_signals(), self.watch_stdin(hold), serves, self.sample_for_ever(), says_ready);
+            tokio::join!(biased; self.ending.watch_signals(), stdin, serves, self.sample_for_ever(), says_ready);
         });
     }
 
@@ -107,7 +118,17 @@ impl Backstage {
             && let Err(error) = console.serve(self.attached.clone()).await
         {
             eprintln!("{error:#}");
-            self.stop.cancel();
+            self.ending.end_load(Reason::ConsoleFailed);
+        }
+    }
+
+    /// On a thread of its own, with neither runtime nor lock: whatever else this process does, it does not make this late.
+    fn watch_clock_and_memory(&self, memory_max_mib: u64) {
+        loop {
+            self.clock.tick();
+            if gauges::resident_kib().is_some_and(|kib| kib / 1024 >= memory_max_mib) {
+                self.ending.end_load(Reason::Memory(memory_max_mib));
+            }
         }
     }
 
@@ -121,28 +142,11 @@ impl Backstage {
         }
     }
 
-    /// The first Ctrl-C or SIGTERM ends the load and brings the report; the second ends the process.
-    async fn watch_signals(&self) {
-        signal().await;
-        self.stop.cancel();
-        signal().await;
-        std::process::exit(130);
-    }
-
-    /// Whoever started this program with `--hold` keeps its standard input open; when that ends, so does the run.
-    async fn watch_stdin(&self, hold: bool) {
-        if hold {
-            let (mut stdin, mut rest) = (tokio::io::stdin(), [0; 64]);
-            while matches!(stdin.read(&mut rest).await, Ok(n) if n > 0) {}
-            self.stop.cancel();
-        }
-    }
-
     fn sample(&self) -> Sample {
         Sample {
             elapsed_ms: self.started.elapsed().as_millis() as u64,
             phase: *lock(&self.phase),
-            units_done: self.units_done.load(Ordering::Relaxed),
+            units_done: self.units.done.load(Ordering::Relaxed),
             gauges: self.gauges(),
         }
     }
@@ -162,34 +166,41 @@ impl Backstage {
     pub(crate) fn enter(&self, phase: Phase) {
         if phase == Phase::Load {
             self.before.get_or_init(|| self.gauges());
+            self.clock.begin();
         }
         *lock(&self.phase) = phase;
     }
 
-    pub(crate) fn unit_done(&self, result: anyhow::Result<()>) {
-        self.units_done.fetch_add(1, Ordering::Relaxed);
-        if let Err(error) = result
-            && self.units_failed.fetch_add(1, Ordering::Relaxed) == 0
-        {
-            eprintln!("first failed unit: {error:#}");
+    /// Counts a unit that has ended, and was begun at `since`.
+    pub(crate) fn unit_done(&self, result: anyhow::Result<()>, since: Moment) {
+        self.units.done.fetch_add(1, Ordering::Relaxed);
+        let Err(error) = result else { return };
+        let (count, what) = match self.clock.was_late_since(since) {
+            true => (&self.units.late, "late"),
+            false => (&self.units.failed, "failed"),
+        };
+        if count.fetch_add(1, Ordering::Relaxed) == 0 {
+            eprintln!("first {what} unit: {error:#}");
         }
     }
 
-    pub(crate) async fn stopped(&self) {
-        self.stop.cancelled().await;
+    pub(crate) fn units_cut_off(&self, units: usize) {
+        self.units.cut_off.fetch_add(units as u64, Ordering::Relaxed);
+    }
+
+    /// Keeps what the gauges show at rest in the middle of the load.
+    pub(crate) fn plateau(&self) {
+        let Sample { units_done, gauges, .. } = self.sample();
+        let _ = self.plateau.set(Plateau { units_done, gauges });
     }
 
     /// Waits for the first console client, the end of the run or the limit, whichever is first.
     pub(crate) async fn attached(&self) {
         tokio::select! {
             () = self.attached.cancelled() => {}
-            () = self.stop.cancelled() => {}
+            () = self.ending.load_over() => {}
             () = tokio::time::sleep(ATTACH_LIMIT) => eprintln!("no console came: starting the load without one"),
         }
-    }
-
-    pub(crate) fn is_stopped(&self) -> bool {
-        self.stop.is_cancelled()
     }
 
     pub(crate) fn unsettled(&self) {
@@ -226,54 +237,55 @@ impl Backstage {
                 (name.clone(), (after as f64 - was as f64) / units)
             })
             .collect();
-        let units_failed = self.units_failed.load(Ordering::Relaxed);
-        let mut problems = differences(&side.stated, &before, &last.gauges, &survivors);
-        if last.units_done == 0 {
-            problems = vec!["no unit of work was done: nothing was measured".to_owned()];
-        }
-        if units_failed > 0 {
-            problems.push(format!("{units_failed} units failed"));
-        }
-        let report = Report {
+        let count = |units: &AtomicU64| units.load(Ordering::Relaxed);
+        let Units { done: _, failed, late, cut_off } = &self.units;
+        let (units_failed, units_late, units_cut_off) = (count(failed), count(late), count(cut_off));
+        let mut report = Report {
             elapsed_ms: last.elapsed_ms,
             units_done: last.units_done,
             units_failed,
-            units_late: 0,
-            units_cut_off: 0,
-            interrupted: self.is_stopped(),
+            units_late,
+            units_cut_off,
+            interrupted: self.ending.is_interrupted(),
+            stopped: self.ending.reason().map(|reason| reason.to_string()),
             settled: !self.unsettled.load(Ordering::Relaxed),
-            stopped: self.is_stopped().then(|| "interrupted".to_owned()),
             panics: panics::count(),
-            lateness: Lateness::default(),
+            lateness: self.clock.lateness(units_late),
             before,
-            plateau: None,
+            plateau: self.plateau.get().cloned(),
             after: last.gauges.clone(),
             survivors,
             stated: side.stated.clone(),
             spawned_at: self.registry.alive(),
-            problems,
+            problems: Vec::new(),
         };
+        report.problems = problems(&report);
         printer.report(&last, &report);
         report
     }
 }
 
+/// Each way in which a run is not what its side states.
+fn problems(report: &Report) -> Vec<String> {
+    let mut problems = differences(&report.stated, &report.before, &report.after, &report.survivors);
+    if report.units_done == 0 {
+        problems = vec!["no unit of work was done: nothing was measured".to_owned()];
+    }
+    let panics_before = report.before.get("panics").copied().unwrap_or(0);
+    let counts = [
+        (report.units_failed, "units failed"),
+        (report.units_late, "units came too late"),
+        (report.units_cut_off, "units did not end, and were cut off"),
+        (panics_before, "panics before the load"),
+    ];
+    problems.extend(counts.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")));
+    problems
+}
+
+fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> anyhow::Result<()> {
+    std::thread::Builder::new().name(name.into()).spawn(work).map(drop).context("cannot start a thread")
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(unix)]
-async fn signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut int), Ok(mut term)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
-        return std::future::pending().await;
-    };
-    tokio::select! { _ = int.recv() => {}, _ = term.recv() => {} }
-}
-
-#[cfg(not(unix))]
-async fn signal() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending().await
-    }
 }
