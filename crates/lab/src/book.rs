@@ -13,6 +13,7 @@ mod include;
 mod issues;
 pub mod links;
 mod map;
+mod parts;
 mod source;
 mod syntax;
 mod tables;
@@ -151,7 +152,7 @@ impl Preprocessor for Lab {
 
     fn run(&self, ctx: &PreprocessorContext, mut book: Book) -> anyhow::Result<Book> {
         let catalogue = Catalogue::read_in_order(&ctx.root, &listed(&book))?;
-        let source = Source::new(&ctx.root, &ctx.config.book.src, catalogue, map::parts(&book));
+        let source = Source::new(&ctx.root, &ctx.config.book.src, catalogue, parts::of(&book));
         let mut problems = Vec::new();
         book.for_each_mut(|item| {
             if let BookItem::Chapter(chapter) = item {

@@ -137,7 +137,7 @@ pub fn check_flags() -> anyhow::Result<()> {
 pub async fn output(root: &Path, args: &[&str], variable: Option<(&str, &OsStr)>) -> anyhow::Result<Output> {
     check_flags()?;
     let mut command = cargo(root);
-    command.args(args).env("CARGO_TERM_COLOR", "never").envs(variable);
+    command.args(args).envs([("CARGO_TERM_COLOR", "never"), ("RUST_BACKTRACE", "0")]).envs(variable);
     let output = Group::output(command).await.context("cannot start cargo: is Rust installed (rustup.rs)?")?;
     if !output.status.success() {
         let words = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat();

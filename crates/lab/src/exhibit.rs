@@ -24,7 +24,6 @@ use serde::{Deserialize, Serialize};
 use crate::{
     catalogue::Scenario,
     made_by::{Ingredients, MadeBy, Now, Package, hash_of},
-    recording,
 };
 
 /// What the page *A leak test for your own code* shows, by this name.
@@ -100,6 +99,16 @@ struct Metadata {
     shown: BTreeMap<String, String>,
 }
 
+/// Where the recorded runs of `name` are, from the root.
+pub fn recording_file(name: &str) -> String {
+    format!("book/recordings/{name}.json")
+}
+
+/// What to do where an exhibit of `name` is missing or stale.
+pub fn renew(name: &str) -> String {
+    format!("run `cargo lab record {name}`")
+}
+
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -119,7 +128,7 @@ impl Exhibits {
         let one = |file: String, kind| Exhibit { file, kind, command: None };
         let mut all = vec![one(format!("{dir}/guard.txt"), Kind::Guards)];
         all.extend(tables(&dir, &scenario.shown));
-        all.push(one(recording::file(name), Kind::Runs));
+        all.push(one(recording_file(name), Kind::Runs));
         all.extend(["svg", "txt"].map(|ext| one(format!("book/src/screens/{name}.{ext}"), Kind::Screens)));
         Self { name: name.clone(), dir, all }
     }
@@ -195,7 +204,7 @@ impl Exhibits {
 
     /// The command that makes them.
     pub fn renew(&self) -> String {
-        recording::renew(&self.name)
+        renew(&self.name)
     }
 
     /// Checks that an exhibit is there, and was made from what is there now. Not of a recording, which has its own check.

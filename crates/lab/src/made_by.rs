@@ -58,11 +58,19 @@ impl Ingredients {
     /// # Errors
     /// When a source, a manifest or `Cargo.lock` cannot be read.
     pub fn now(&self, root: &Path) -> anyhow::Result<Now> {
+        Ok(Now { hash: hash(root, &self.files(root)?)?, versions: versions(root, &self.packages)? })
+    }
+
+    /// Every file among the sources, from the root.
+    ///
+    /// # Errors
+    /// When a folder cannot be read.
+    pub fn files(&self, root: &Path) -> anyhow::Result<BTreeSet<String>> {
         let mut files = BTreeSet::new();
         for source in &self.sources {
             collect(root, Path::new(source), &self.made, &mut files)?;
         }
-        Ok(Now { hash: hash(root, &files)?, versions: versions(root, &self.packages)? })
+        Ok(files)
     }
 }
 
@@ -251,4 +259,105 @@ fn tool(command: &[&str]) -> anyhow::Result<String> {
     let output = output.with_context(|| format!("cannot run {}", command[0]))?;
     ensure!(output.status.success(), "`{}` failed", command.join(" "));
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn workbook(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        for (file, text) in files {
+            let file = root.path().join(file);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, text).unwrap();
+        }
+        root
+    }
+
+    fn hash_with(files: &[(&str, &str)]) -> String {
+        let made = BTreeSet::from(["a/table.md".to_owned()]);
+        let ingredients = Ingredients { sources: vec!["a".into()], made, packages: Vec::new() };
+        let files = [&[("Cargo.lock", ""), ("a/leak.rs", "x")], files].concat();
+        ingredients.now(workbook(&files).path()).unwrap().hash
+    }
+
+    #[test]
+    fn the_hash_tells_contents_names_and_folders_apart() {
+        let plain = hash_with(&[]);
+        assert_eq!(plain, hash_with(&[]));
+        let others = [
+            hash_with(&[("a/leak.rs", "y")]),
+            hash_with(&[("a/fix.rs", "x")]),
+            hash_with(&[("a/tests/leak.rs", "x")]),
+            hash_with(&[("a/tests/deep/leak.rs", "x")]),
+            hash_with(&[("a/page.html", "x")]),
+        ];
+        assert_eq!(others.iter().chain([&plain]).collect::<BTreeSet<_>>().len(), others.len() + 1);
+    }
+
+    #[test]
+    fn what_was_made_what_is_hidden_and_another_workspace_do_not_count() {
+        let plain = hash_with(&[]);
+        for file in ["a/table.md", "a/.swp", "a/.git/x", "b/leak.rs"] {
+            assert_eq!(hash_with(&[(file, "x")]), plain, "{file}");
+        }
+        assert_eq!(hash_with(&[("a/fuzz/Cargo.lock", ""), ("a/fuzz/target/x", "x")]), plain);
+    }
+
+    const LOCK: &str = "[[package]]\nname = \"a\"\nversion = \"0.1.0\"\ndependencies = [\"own\", \"x 2.0.0\", \"y\"]\n\
+        [[package]]\nname = \"own\"\nversion = \"0.1.0\"\n\
+        [[package]]\nname = \"x\"\nversion = \"1.0.0\"\nsource = \"registry\"\n\
+        [[package]]\nname = \"x\"\nversion = \"2.0.0\"\nsource = \"registry\"\n\
+        [[package]]\nname = \"y\"\nversion = \"3.0.0\"\nsource = \"registry\"\n";
+    const MANIFEST: &str =
+        "[package]\nname = \"a\"\n[dependencies]\nown = \"0\"\nx = \"2\"\n[dev-dependencies]\ny = \"3\"\n";
+
+    fn versions_of(lock: &str, dev: bool) -> anyhow::Result<BTreeMap<String, String>> {
+        let root = workbook(&[("Cargo.lock", lock), ("a/Cargo.toml", MANIFEST)]);
+        versions(root.path(), &[Package { dir: "a".into(), dev }])
+    }
+
+    #[test]
+    fn versions_are_those_that_the_package_gets_and_not_of_the_workspaces_own() {
+        let version = |name: &str, version: &str| (name.to_owned(), version.to_owned());
+        assert_eq!(versions_of(LOCK, false).unwrap(), BTreeMap::from([version("x", "2.0.0")]));
+        assert_eq!(versions_of(LOCK, true).unwrap(), BTreeMap::from([version("x", "2.0.0"), version("y", "3.0.0")]));
+        assert!(versions_of("", false).unwrap_err().to_string().contains("Cargo.lock does not know a"));
+        let root = workbook(&[("Cargo.lock", LOCK)]);
+        assert!(locked(root.path(), ["x"].into_iter()).unwrap_err().to_string().contains("not exactly one x"));
+    }
+
+    #[test]
+    fn what_changed_is_said() {
+        let version = |version: &str| BTreeMap::from([("x".to_owned(), version.to_owned())]);
+        let made_by =
+            MadeBy { hash: "a".into(), versions: version("1"), recorded: "2026-11-27".into(), machine: String::new() };
+        let said = |hash: &str, with: &str| {
+            made_by.check(&Now { hash: hash.into(), versions: version(with) }).map_err(|error| error.to_string())
+        };
+        assert_eq!(said("a", "1"), Ok(()));
+        assert_eq!(said("b", "1").unwrap_err(), "is older than its sources");
+        assert_eq!(said("a", "2").unwrap_err(), "was made with x 1, locked is 2");
+    }
+
+    #[test]
+    fn a_day_is_one_of_the_calendar() {
+        for day in ["2026-11-20", "2024-02-29", "2000-02-29", "2026-12-31"] {
+            assert!(check_day(day).is_ok(), "{day}");
+        }
+        for day in [
+            "yesterday",
+            "",
+            "2026-11-2",
+            "2026-13-01",
+            "2026-02-29",
+            "1900-02-29",
+            "2026-00-01",
+            "2026-01-00",
+            "+026-01-01",
+        ] {
+            assert!(check_day(day).is_err(), "{day}");
+        }
+    }
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::{
     catalogue::Scenario,
-    exhibit::{Exhibits, Kind},
+    exhibit::{Exhibits, Kind, recording_file, renew},
     made_by::{MadeBy, check_day},
     series::{ConsoleView, Recording, Report, Run, Series},
 };
@@ -22,19 +22,9 @@ const NUMBER_MAX: u64 = 1 << 40;
 /// What is left per unit was divided once, so it may differ from its quotient by a rounding.
 const ROUNDING: f64 = 1e-6;
 
-/// Where the record of `name` is, from the root.
-pub fn file(name: &str) -> String {
-    format!("book/recordings/{name}.json")
-}
-
 /// Where the record of `name` is.
 pub fn path(root: &Path, name: &str) -> PathBuf {
-    root.join(file(name))
-}
-
-/// The command that makes it.
-pub fn renew(name: &str) -> String {
-    format!("run `cargo lab record {name}`")
+    root.join(recording_file(name))
 }
 
 /// Reads the record of `name`, and checks that its numbers can be those of a run.
@@ -45,14 +35,14 @@ pub fn load(root: &Path, name: &str) -> anyhow::Result<Recording> {
     let text = match fs::read(path(root, name)) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            bail!("{} is missing: {}", file(name), renew(name))
+            bail!("{} is missing: {}", recording_file(name), renew(name))
         }
-        Err(error) => bail!("{} cannot be read: {error}: {}", file(name), renew(name)),
+        Err(error) => bail!("{} cannot be read: {error}: {}", recording_file(name), renew(name)),
     };
     parse(&text, name).map_err(|error| {
         // What the parser quotes may have line ends; a problem is one line.
         let why: String = format!("{error:#}").chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        anyhow::anyhow!("{} is damaged: {why}: {}", file(name), renew(name))
+        anyhow::anyhow!("{} is damaged: {why}: {}", recording_file(name), renew(name))
     })
 }
 
@@ -73,9 +63,9 @@ pub fn check_current(root: &Path, scenario: &Scenario, recording: &Recording) ->
     let mut sides = scenario.side_names();
     sides.sort();
     let recorded: Vec<_> = recording.sides.keys().cloned().collect();
-    ensure!(recorded == sides, "{} has other sides than the scenario: {}", file(name), renew(name));
+    ensure!(recorded == sides, "{} has other sides than the scenario: {}", recording_file(name), renew(name));
     let now = Exhibits::of(scenario).ingredients(Kind::Runs).now(root)?;
-    made_by(recording).check(&now).map_err(|why| anyhow::anyhow!("{} {why}: {}", file(name), renew(name)))
+    made_by(recording).check(&now).map_err(|why| anyhow::anyhow!("{} {why}: {}", recording_file(name), renew(name)))
 }
 
 /// What made a record.

@@ -1,4 +1,4 @@
-//! Makes exhibits anew, all of a name at once: what `cargo lab record` does. A set of files is written whole when all of it is
+//! Makes exhibits anew, all of a name at once: what `cargo lab record` does, and the one way to do it. A set of files is written whole when all of it is
 //! made, so Ctrl-C leaves the old ones.
 
 use std::{
@@ -16,12 +16,12 @@ use crate::{
     catalogue::Scenario,
     chart,
     child::Group,
-    exhibit::{Exhibit, Exhibits, Kind, Note},
+    exhibit::{self, Exhibit, Exhibits, Kind, Note},
     guard,
     made_by::{Now, hash_of},
     measure,
     pair::Event,
-    recording, words,
+    words,
 };
 
 /// The programs of the general statements.
@@ -60,7 +60,7 @@ impl Subject<'_> {
     pub fn name(&self) -> &str {
         match self {
             Self::Scenario(scenario) => &scenario.name,
-            Self::LeakTest => crate::exhibit::LEAK_TEST,
+            Self::LeakTest => exhibit::LEAK_TEST,
             Self::Claims => CLAIMS[0],
         }
     }
@@ -141,7 +141,7 @@ async fn runs(root: &Path, scenario: &Scenario, tell: Tell<'_>) -> anyhow::Resul
         Event::Started { .. } | Event::Verdict { .. } | Event::Error { .. } => {}
     };
     let recording = measure::make(root, scenario, &on).await?;
-    let file = recording::file(&scenario.name);
+    let file = exhibit::recording_file(&scenario.name);
     let mut made = Made::from([(file.clone(), (serde_json::to_string(&recording)? + "\n").into())]);
     // A picture for where no page is, as in the README: only where there is one.
     let picture = format!("{}svg", file.trim_end_matches("json"));
@@ -158,8 +158,9 @@ async fn runs(root: &Path, scenario: &Scenario, tell: Tell<'_>) -> anyhow::Resul
 pub async fn guard_report(root: &Path, scenario: &Scenario) -> anyhow::Result<String> {
     let bin = scenario.bin("leak");
     let command = ["test", "--quiet", "--bin", &bin, "guard::", "--", "--nocapture", "--test-threads=1"];
-    let words = said(&cargo::output(root, &command, None).await?);
-    guard::report_in(&words).with_context(|| format!("{bin}: no report in what its guard printed:\n{words}"))
+    let output = cargo::output(root, &command, None).await?;
+    let missing = || format!("{bin}: no report in what its guard printed:\n{}", said(&output));
+    guard::report_in(&all_words(&output)).with_context(missing)
 }
 
 /// Each command is run once, though it makes several files.
@@ -223,9 +224,13 @@ async fn claims(root: &Path, tell: Tell<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn all_words(output: &Output) -> String {
+    [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat()
+}
+
 /// Both outputs, cut to what a person reads.
 fn said(output: &Output) -> String {
-    let words = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat();
+    let words = all_words(output);
     let lines: Vec<_> = words.lines().collect();
     lines[lines.len().saturating_sub(SAID_LINES)..].join("\n")
 }

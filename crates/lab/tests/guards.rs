@@ -1,7 +1,7 @@
 //! The report that a chapter shows under *Guard* is the one that the leak's own test gives, word for word, but for the tasks'
 //! ages. `cargo lab record` writes the reports anew.
 
-use lab::{catalogue::Catalogue, guard, renew, root};
+use lab::{catalogue::Catalogue, exhibit, guard, renew, root};
 
 #[tokio::test]
 async fn every_chapter_shows_the_report_that_its_leak_gives() {
@@ -13,7 +13,7 @@ async fn every_chapter_shows_the_report_that_its_leak_gives() {
             Err(error) => problems.push(format!("{}: {error:#}", one.name)),
             Ok(report) if guard::without_ages(&report) == guard::without_ages(&stored) => {}
             Ok(report) => {
-                let renew = lab::recording::renew(&one.name);
+                let renew = exhibit::renew(&one.name);
                 problems
                     .push(format!("scenarios/{}/guard.txt is not what its leak reports: {renew}\n{report}", one.name));
             }

@@ -10,7 +10,7 @@ use std::{ffi::OsStr, path::Path, process::ExitCode};
 use load::{Load, Service};
 
 const LISTS: usize = 1_250;
-/// Questions each second, as in the source.
+/// Questions each second, as in the article that the chapter names.
 const RATE: usize = 500;
 const OVERLOAD: usize = 2_000;
 const SECONDS: usize = 20;
@@ -51,7 +51,7 @@ impl Cost {
     }
 }
 
-/// The source's three rows, and two that it does not have.
+/// The article's three rows, and two that it does not have.
 fn cost() -> (String, bool) {
     let [most, often, leak, parked, fix] = [
         (env!("CARGO_BIN_EXE_worker-pool-stop-leak"), 2),

@@ -29,6 +29,19 @@ pub(super) fn inline(raw: &str) -> String {
     out
 }
 
+/// Text for the middle of Markdown, with `…` as code.
+pub(super) fn inline_prose(raw: &str) -> String {
+    let parts: Vec<_> = raw.split('`').collect();
+    if parts.len().is_multiple_of(2) {
+        return inline(raw);
+    }
+    let code = |(i, part): (usize, &&str)| {
+        let part = inline(part);
+        if i % 2 == 1 { format!("<code>{part}</code>") } else { part }
+    };
+    parts.iter().enumerate().map(code).collect()
+}
+
 /// Escaped text, with `…` as code.
 pub(super) fn prose(raw: &str) -> String {
     let parts: Vec<_> = raw.split('`').collect();
@@ -70,6 +83,8 @@ mod tests {
     #[test]
     fn only_closed_backticks_are_code() {
         assert_eq!(prose("a ` b"), "a ` b");
+        assert_eq!(inline_prose("a `*b*` *c*"), "a <code>&#42;b&#42;</code> &#42;c&#42;");
+        assert_eq!(inline_prose("a ` b"), "a &#96; b");
         assert_eq!(prose("sends to `rx<T>` late"), "sends to <code>rx&lt;T&gt;</code> late");
     }
 }

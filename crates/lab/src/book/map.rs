@@ -1,39 +1,10 @@
 //! `{{#map}}`: every chapter, by the parts of the book, with what a scenario says of itself. The order is that of `SUMMARY.md`.
 
-use mdbook_preprocessor::book::{Book, BookItem};
-
-use super::{html, source::Source};
-use crate::{catalogue::page, side::capital};
-
-/// Chapters under one title of `SUMMARY.md`.
-pub(super) struct Part {
-    title: String,
-    chapters: Vec<Listed>,
-}
-
-struct Listed {
-    page: String,
-    title: String,
-    depth: usize,
-}
-
-/// The parts of a book. What stands before the first title is where the map is.
-pub(super) fn parts(book: &Book) -> Vec<Part> {
-    let mut parts: Vec<Part> = Vec::new();
-    for item in book.iter() {
-        match item {
-            BookItem::PartTitle(title) => parts.push(Part { title: title.clone(), chapters: Vec::new() }),
-            BookItem::Chapter(chapter) => {
-                let Some((part, page)) = parts.last_mut().zip(chapter.source_path.as_deref().and_then(page)) else {
-                    continue;
-                };
-                part.chapters.push(Listed { page, title: chapter.name.clone(), depth: chapter.parent_names.len() });
-            }
-            BookItem::Separator => {}
-        }
-    }
-    parts
-}
+use super::{
+    html,
+    parts::{Listed, Part},
+    source::Source,
+};
 
 /// The list of all chapters, part by part.
 pub(super) fn map(source: &Source) -> String {
@@ -48,8 +19,8 @@ pub(super) fn map(source: &Source) -> String {
 fn row(source: &Source, Listed { page, title, depth }: &Listed) -> String {
     let scenario = source.scenario(page).ok();
     let about = scenario.filter(|one| !one.about.is_empty()).map(|one| {
-        let question = one.card.as_ref().map(|card| format!(" *{}*", html::inline(&card.question)));
-        format!(": {}.{}", html::inline(one.about.trim_end_matches('.')), question.unwrap_or_default())
+        let question = one.card.as_ref().map(|card| format!(" *{}*", html::inline_prose(&card.question)));
+        format!(": {}.{}", html::inline_prose(one.about.trim_end_matches('.')), question.unwrap_or_default())
     });
-    format!("{}- [{}]({page}.md){}\n", "  ".repeat(*depth), html::inline(&capital(title)), about.unwrap_or_default())
+    format!("{}- [{}]({page}.md){}\n", "  ".repeat(*depth), html::inline(title), about.unwrap_or_default())
 }

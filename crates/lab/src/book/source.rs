@@ -11,10 +11,10 @@ use std::{
 
 use anyhow::{Context, ensure};
 
-use super::{claims::Claims, map::Part};
+use super::{claims::Claims, parts::Part};
 use crate::{
     catalogue::{Card, Catalogue, Scenario},
-    exhibit::{Exhibit, Exhibits, Kind, LEAK_TEST},
+    exhibit::{self, Exhibit, Exhibits, Kind, LEAK_TEST},
     recording,
     series::Recording,
 };
@@ -51,7 +51,7 @@ pub(super) struct Source {
 
 impl fmt::Display for Told {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "not recorded: {}", recording::renew(&self.name))
+        write!(f, "not recorded: {}", exhibit::renew(&self.name))
     }
 }
 

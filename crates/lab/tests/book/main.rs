@@ -1,6 +1,7 @@
 //! The book machinery, tried on a small book with this book's own `book.toml` and theme, and then on the book itself.
 
 mod damage;
+mod record;
 mod small;
 
 use std::{fs, path::Path};
