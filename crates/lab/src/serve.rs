@@ -31,7 +31,7 @@ use tower_http::services::ServeDir;
 use crate::{
     book,
     catalogue::{Catalogue, Scenario},
-    chart::{self, Drawing},
+    chart::{Drawing, Live},
     pair,
     pair::Event,
     recording, same_site,
@@ -195,7 +195,7 @@ fn lines(
     let (tx, mut rx) = mpsc::channel(EVENTS_MAX);
     let run = async move {
         let recorded = recording::load(&root, &scenario.name).ok();
-        let live = Mutex::new(chart::Live::new(&scenario.statement, &sides, recorded.as_ref()));
+        let live = Mutex::new(Live::new(scenario.statement.clone(), sides.clone(), recorded));
         // A page that does not read loses samples, not the run.
         let send = |line: String| drop(tx.try_send(line));
         let on = |event: Event| {

@@ -145,9 +145,12 @@ fn memory_is_drawn_in_mebibytes() {
     assert!(drawing.contains("MiB") && drawing.contains(&format!(">leak {last}")), "{drawing}");
 }
 
-fn live(statement: &Statement, recorded: Option<&Recording>) -> (Vec<Drawing>, Vec<Drawing>) {
-    let sides = ["leak".to_owned(), "fix".to_owned()];
-    let mut live = Live::new(statement, &sides, recorded);
+fn both() -> Vec<String> {
+    vec!["leak".to_owned(), "fix".to_owned()]
+}
+
+fn live(recorded: Option<Recording>) -> (Vec<Drawing>, Vec<Drawing>) {
+    let mut live = Live::new(statement(), both(), recorded);
     let first = live.push("leak", &sample(3, Phase::Start, 5), 4);
     assert!(live.push("fix", &sample(4, Phase::Load, 7), 7).is_empty(), "both sides of one tick are one drawing");
     (first, live.push("leak", &sample(253, Phase::Load, 90), 88))
@@ -155,7 +158,7 @@ fn live(statement: &Statement, recorded: Option<&Recording>) -> (Vec<Drawing>, V
 
 #[test]
 fn a_live_run_is_drawn_once_a_tick_with_every_gauge_seen_so_far() {
-    let (first, second) = live(&statement(), None);
+    let (first, second) = live(None);
     for drawings in [&first, &second] {
         assert_eq!(drawings.iter().map(|one| one.gauge.as_str()).collect::<Vec<_>>(), ["tasks", "console_tasks"]);
     }
@@ -166,9 +169,8 @@ fn a_live_run_is_drawn_once_a_tick_with_every_gauge_seen_so_far() {
 
 #[test]
 fn a_live_run_grows_into_the_place_of_the_recorded_one() {
-    let recorded = stored();
-    let (_, alone) = live(&statement(), None);
-    let (_, expected) = live(&statement(), Some(&recorded));
+    let (_, alone) = live(None);
+    let (_, expected) = live(Some(stored()));
     let steps = |drawing: &str| between(drawing, "text-anchor=\"end\">", "<").last().unwrap().replace(',', "");
     assert!(steps(&alone[0].svg).parse::<u64>().unwrap() <= 100);
     assert!(steps(&expected[0].svg).parse::<u64>().unwrap() >= 1_000);
@@ -176,7 +178,7 @@ fn a_live_run_grows_into_the_place_of_the_recorded_one() {
 
 #[test]
 fn the_end_of_a_live_run_is_drawn_as_a_recorded_one() {
-    let (statement, recorded, sides) = (statement(), stored(), ["leak".to_owned(), "fix".to_owned()]);
-    let drawings = Live::new(&statement, &sides, None).end(&recorded.sides);
+    let recorded = stored();
+    let drawings = Live::new(statement(), both(), None).end(&recorded.sides);
     assert_eq!(drawings[0].svg, drawn(&recorded, &["leak", "fix"]).unwrap());
 }
