@@ -167,7 +167,7 @@
         make('p', { textContent: ok ? '✓ As stated: each side did what it says of itself.' : '✗ Not as stated, or not certain.' }),
         make('ul', {}, ...told.map(side => make('li', {}, ...sideWords(side, sides[side])))));
       this.verdict.hidden = false;
-      return 'Done.';
+      return '';
     }
 
     end(text) {

@@ -120,6 +120,8 @@ fn the_words_begin_with_the_value_before_the_load() {
     assert_eq!(said(0, &[8, 900, 1200]), "climbs from 0 to 1,200 and stays there after the load ends.");
     assert_eq!(said(0, &[0, 8, 4]), "climbs from 0 to 8 and ends at 4.");
     assert_eq!(said(8, &[8, 1]), "falls from 8 to 1.");
+    // Seen before the service had come up.
+    assert_eq!(said(4, &[1, 3, 4]), "never exceeds 4, and ends at 4.");
     assert_eq!(said(0, &[]), "has no sample.");
 }
 
@@ -164,6 +166,7 @@ fn a_live_run_is_drawn_once_a_tick_with_every_gauge_seen_so_far() {
     }
     assert!(first[0].svg.contains("leak from 5 to 5 so far.\""), "{}", first[0].svg);
     assert!(second[0].svg.contains("leak from 5 to 90 so far; fix is at 7.\""), "{}", second[0].svg);
+    assert!(!second[0].svg.contains(">quiet<"), "{}", second[0].svg);
     assert!(!second[0].svg.contains("<title>"), "what changes four times in a second is not pointed at");
 }
 
