@@ -37,7 +37,7 @@
     /** Shows a live drawing in the place of the gauge's last one. The elements of the recorded run are kept as they are. */
     draw({ gauge, label, svg }) {
       if (!this.live) this.begin();
-      const drawing = this.radio(gauge)?.closest('label').nextElementSibling ?? this.add(gauge, label);
+      const drawing = this.radio(gauge)?.closest('label').nextElementSibling ?? this.add(gauge, label ?? gauge.replaceAll('_', ' '));
       drawing.innerHTML = svg;
       drawing.append(make('p', { className: 'wb-story', textContent: drawing.firstElementChild.getAttribute('aria-label') }));
     }
@@ -167,7 +167,7 @@
         make('p', { textContent: ok ? '✓ As stated: each side did what it says of itself.' : '✗ Not as stated, or not certain.' }),
         make('ul', {}, ...told.map(side => make('li', {}, ...sideWords(side, sides[side])))));
       this.verdict.hidden = false;
-      return 'Done.';
+      return '';
     }
 
     end(text) {

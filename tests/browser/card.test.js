@@ -3,10 +3,8 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { Lab, TARGET, startBrowser } from './lab.js';
+import { A4, Lab, TARGET, sheetsOf, startBrowser } from './lab.js';
 
-/** A4 in points. Chromium rounds to whole pixels. */
-const A4 = [595, 842];
 /** Smaller letters are not read from a sheet on a desk. */
 const POINTS_MIN = 7;
 
@@ -20,13 +18,6 @@ after(async () => {
   await lab?.stop();
 });
 
-/** The page as it would be printed; a PDF names each sheet and its size in the clear. */
-async function sheets(page) {
-  const pdf = await page.pdf({ preferCSSPageSize: true });
-  const sizes = [...pdf.toString('latin1').matchAll(/\/MediaBox\s*\[0 0 ([\d.]+) ([\d.]+)\]/g)];
-  return { pdf, sizes: sizes.map(([, width, height]) => [Math.round(width), Math.round(height)]) };
-}
-
 test('the card fits one sheet of A4 and lists every scenario', async () => {
   const page = await browser.newPage();
   await page.goto(`${lab.url}card.html`);
@@ -35,7 +26,7 @@ test('the card fits one sheet of A4 and lists every scenario', async () => {
   assert.ok(names.length > 8, names.join(' '));
   assert.deepEqual(listed.toSorted(), names.map(name => `${name}.html`).toSorted());
 
-  const { pdf, sizes } = await sheets(page);
+  const { pdf, sizes } = await sheetsOf(page);
   mkdirSync(path.join(TARGET, 'screenshots'), { recursive: true });
   writeFileSync(path.join(TARGET, 'screenshots/card.pdf'), pdf);
   assert.deepEqual(sizes, [A4]);
@@ -47,7 +38,7 @@ test('the card fits one sheet of A4 and lists every scenario', async () => {
 
   // What does not fit is seen: the same rows three times are more than one sheet.
   await page.locator('.wb-card tbody').evaluate(rows => { rows.innerHTML = rows.innerHTML.repeat(3); });
-  assert.ok((await sheets(page)).sizes.length > 1);
+  assert.ok((await sheetsOf(page)).sizes.length > 1);
   await page.close();
 });
 

@@ -26,15 +26,32 @@ export async function startBrowser() {
   return chromium.launch({ executablePath, args: FLAGS });
 }
 
+/** Does the same with all items, two at a time: as many as CI has cores. */
+export async function eachOf(items, work) {
+  const rest = [...items];
+  const one = async () => { while (rest.length) await work(rest.shift()); };
+  await Promise.all([one(), one()]);
+}
+
+/** The sheets that a page would be printed on, each with its size in points; a PDF names them in the clear. */
+export async function sheetsOf(page) {
+  const pdf = await page.pdf({ preferCSSPageSize: true });
+  const sizes = [...pdf.toString('latin1').matchAll(/\/MediaBox\s*\[0 0 ([\d.]+) ([\d.]+)\]/g)];
+  return { pdf, sizes: sizes.map(([, width, height]) => [Math.round(width), Math.round(height)]) };
+}
+
+/** A4 in points. Chromium rounds to whole pixels. */
+export const A4 = [595, 842];
+
 /** The lab, serving the book of `root` on a port of its own. */
 export class Lab {
   /** What it said on its error output. */
   complaints = '';
 
-  static async start(root = ROOT) {
+  static async start(root = ROOT, env = {}) {
     if (!existsSync(LAB)) throw new Error(`no ${LAB}: run \`cargo build --bin lab\` first`);
     const lab = new Lab();
-    lab.child = spawn(LAB, ['serve', '--port', '0', '--no-open'], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+    lab.child = spawn(LAB, ['serve', '--port', '0', '--no-open'], { cwd: root, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
     lab.ended = once(lab.child, 'exit');
     lab.child.stderr.on('data', text => { lab.complaints += text; });
     for await (const line of createInterface({ input: lab.child.stdout })) {
@@ -103,7 +120,9 @@ export function watch(page) {
   const problems = [];
   const own = url => /^(data|blob|about):/.test(url) || new URL(url).hostname === '127.0.0.1';
   page.on('request', request => own(request.url()) || problems.push(`another host: ${request.url()}`));
-  page.on('requestfailed', request => problems.push(`failed: ${request.url()} ${request.failure()?.errorText}`));
+  // A page that is left takes back what it asked.
+  const takenBack = request => request.url().endsWith('/api/build') && request.failure()?.errorText === 'net::ERR_ABORTED';
+  page.on('requestfailed', request => takenBack(request) || problems.push(`failed: ${request.url()} ${request.failure()?.errorText}`));
   page.on('response', response => response.status() < 400 || problems.push(`${response.status()}: ${response.url()}`));
   page.on('console', message => ['error', 'warning'].includes(message.type()) && problems.push(`console: ${message.text()}`));
   page.on('pageerror', error => problems.push(`exception: ${error}`));

@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { LAB, ROOT, pagesOf, startBrowser, watch } from './lab.js';
+import { LAB, ROOT, eachOf, pagesOf, startBrowser, watch } from './lab.js';
 
 const FOLDER = '/some/where/';
 const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.json': 'application/json' };
@@ -38,14 +38,14 @@ after(async () => {
 test('a plain host serves every page whole, and no page looks for a lab', async () => {
   const pages = await pagesOf(browser, url);
   assert.ok(pages.length > 3 && pages.every(page => page.startsWith(url)), pages.join(' '));
-  for (const address of pages) {
+  await eachOf(pages, async address => {
     const page = await browser.newPage();
     const problems = watch(page);
     await page.goto(address);
-    for (const chart of await page.locator('.wb-chart').all()) await chart.locator('canvas').waitFor();
-    assert.equal(await page.locator('.wb-run').count(), 0, address);
+    for (const chart of await page.locator('.wb-chart').all()) await chart.locator('polyline.wb-leak').first().waitFor();
+    assert.equal(await page.locator('.wb-run, .wb-bar:visible').count(), 0, address);
     assert.deepEqual(problems, [], address);
     await page.close();
-  }
+  });
   assert.deepEqual(asked.filter(name => name.includes('/api/') || !name.startsWith(FOLDER)), []);
 });

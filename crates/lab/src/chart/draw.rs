@@ -95,6 +95,8 @@ struct Line<'a> {
     side: &'a str,
     points: Vec<(f64, f64)>,
     load_ends: f64,
+    /// True when the load is over.
+    quiet: bool,
 }
 
 impl<'a> Line<'a> {
@@ -104,7 +106,7 @@ impl<'a> Line<'a> {
         let points: Vec<_> = course.series.elapsed_ms.iter().map(seconds).zip(values).collect();
         let quiet = course.series.phase.iter().position(|phase| *phase == Phase::Quiet);
         let load_ends = points.get(quiet.unwrap_or(points.len().saturating_sub(1)))?.0;
-        Some(Self { side: course.side, points, load_ends })
+        Some(Self { side: course.side, points, load_ends, quiet: quiet.is_some() || !course.running })
     }
 
     fn last(&self) -> f64 {
@@ -181,9 +183,9 @@ impl Plane {
     /// What is written around the plane. Percentages, for letters keep their size while the plane is stretched.
     fn letters(&self, title: &str, lines: &[Line<'_>]) -> String {
         let mut out = format!(r#"<text x="-46" y="-20">{}</text>"#, escaped(title));
-        let end = self.load_end(lines);
-        for (name, from, to) in [("load", 0.0, end), ("quiet", end, WIDTH)] {
-            if to - from > PHASE_WIDTH_MIN {
+        let (end, all_quiet) = (self.load_end(lines), lines.iter().all(|line| line.quiet));
+        for (name, from, to, is_there) in [("load", 0.0, end, true), ("quiet", end, WIDTH, all_quiet)] {
+            if is_there && to - from > PHASE_WIDTH_MIN {
                 let x = across(f64::midpoint(from, to));
                 let _ = write!(out, r#"<text class="wb-phase" x="{x}%" y="-7" text-anchor="middle">{name}</text>"#);
             }

@@ -27,20 +27,19 @@ pub struct Drawing {
 
 /// What is drawn of a run while it goes on. All gauges are drawn at each step, for the reader may look at any of them: about
 /// 2 KB a gauge, so four times in a second some 80 KB; never more than 30 KB a gauge, however long the run.
-pub struct Live<'a> {
-    statement: &'a Statement,
-    sides: &'a [String],
-    expected: Vec<Course<'a>>,
+pub struct Live {
+    statement: Statement,
+    sides: Vec<String>,
+    recorded: BTreeMap<String, Run>,
     series: BTreeMap<String, Series>,
     drawn_ms: Option<u64>,
 }
 
-impl<'a> Live<'a> {
-    /// Nothing has been seen yet. The axes have room for the recorded run, where there is one.
-    pub fn new(statement: &'a Statement, sides: &'a [String], recorded: Option<&'a Recording>) -> Self {
-        let run = |side: &'a String| Some(Course::ended(side, recorded?.sides.get(side)?));
-        let expected = sides.iter().filter_map(run).collect();
-        Self { statement, sides, expected, series: BTreeMap::new(), drawn_ms: None }
+impl Live {
+    /// Nothing has been seen yet. The axes have room for the recorded run of these sides, where there is one.
+    pub fn new(statement: Statement, sides: Vec<String>, recorded: Option<Recording>) -> Self {
+        let recorded = recorded.map_or_else(BTreeMap::new, |recording| recording.sides);
+        Self { statement, sides, recorded, series: BTreeMap::new(), drawn_ms: None }
     }
 
     /// Takes one sample. Returns every gauge anew when it is time to, and nothing otherwise.
@@ -51,24 +50,25 @@ impl<'a> Live<'a> {
             return Vec::new();
         }
         self.drawn_ms = Some(sample.elapsed_ms);
-        let running = |side: &'a String| {
-            let series = self.series.get(side)?;
-            Some(Course { side, series, before: None, running: true })
-        };
-        self.draw(&self.sides.iter().filter_map(running).collect::<Vec<_>>())
+        let running = |side| Some(Course { side, series: self.series.get(side)?, before: None, running: true });
+        self.draw(&self.of_each_side(running))
     }
 
     /// The run has ended: every gauge, with what the programs said of the time before the load.
-    pub fn end(&self, runs: &BTreeMap<String, Run>) -> Vec<Drawing> {
-        let ended = |side: &'a String| Some(Course::ended(side, runs.get(side)?));
-        self.draw(&self.sides.iter().filter_map(ended).collect::<Vec<_>>())
+    pub fn end<'a>(&'a self, runs: &'a BTreeMap<String, Run>) -> Vec<Drawing> {
+        self.draw(&self.of_each_side(|side| Some(Course::ended(side, runs.get(side)?))))
+    }
+
+    fn of_each_side<'a>(&'a self, course: impl Fn(&'a str) -> Option<Course<'a>>) -> Vec<Course<'a>> {
+        self.sides.iter().filter_map(|side| course(side)).collect()
     }
 
     fn draw(&self, courses: &[Course<'_>]) -> Vec<Drawing> {
+        let expected = self.of_each_side(|side| Some(Course::ended(side, self.recorded.get(side)?)));
         let draw = |gauge: Gauge| {
-            let svg = svg(&gauge, courses, &self.expected).ok()?;
+            let svg = svg(&gauge, courses, &expected).ok()?;
             Some(Drawing { label: label(&gauge), gauge: gauge.name, svg })
         };
-        gauges(self.statement, courses).into_iter().filter_map(draw).collect()
+        gauges(&self.statement, courses).into_iter().filter_map(draw).collect()
     }
 }

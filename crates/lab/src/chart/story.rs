@@ -36,6 +36,8 @@ fn clause(gauge: &Gauge, course: &Course<'_>) -> String {
         format!("stays at {}", text(first))
     } else if left < 0.0 {
         format!("falls from {} to {}", text(first), text(last))
+    } else if text(peak) == text(first) {
+        format!("never exceeds {}, and ends at {}", text(first), text(last))
     } else if left <= rise * BACK_SHARE {
         let back = if text(last) == text(first) { "comes back to" } else { "ends at" };
         format!("rises from {} to {} at most and {back} {}", text(first), text(peak), text(last))

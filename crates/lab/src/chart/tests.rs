@@ -120,6 +120,8 @@ fn the_words_begin_with_the_value_before_the_load() {
     assert_eq!(said(0, &[8, 900, 1200]), "climbs from 0 to 1,200 and stays there after the load ends.");
     assert_eq!(said(0, &[0, 8, 4]), "climbs from 0 to 8 and ends at 4.");
     assert_eq!(said(8, &[8, 1]), "falls from 8 to 1.");
+    // Seen before the service had come up.
+    assert_eq!(said(4, &[1, 3, 4]), "never exceeds 4, and ends at 4.");
     assert_eq!(said(0, &[]), "has no sample.");
 }
 
@@ -145,9 +147,12 @@ fn memory_is_drawn_in_mebibytes() {
     assert!(drawing.contains("MiB") && drawing.contains(&format!(">leak {last}")), "{drawing}");
 }
 
-fn live(statement: &Statement, recorded: Option<&Recording>) -> (Vec<Drawing>, Vec<Drawing>) {
-    let sides = ["leak".to_owned(), "fix".to_owned()];
-    let mut live = Live::new(statement, &sides, recorded);
+fn both() -> Vec<String> {
+    vec!["leak".to_owned(), "fix".to_owned()]
+}
+
+fn live(recorded: Option<Recording>) -> (Vec<Drawing>, Vec<Drawing>) {
+    let mut live = Live::new(statement(), both(), recorded);
     let first = live.push("leak", &sample(3, Phase::Start, 5), 4);
     assert!(live.push("fix", &sample(4, Phase::Load, 7), 7).is_empty(), "both sides of one tick are one drawing");
     (first, live.push("leak", &sample(253, Phase::Load, 90), 88))
@@ -155,20 +160,20 @@ fn live(statement: &Statement, recorded: Option<&Recording>) -> (Vec<Drawing>, V
 
 #[test]
 fn a_live_run_is_drawn_once_a_tick_with_every_gauge_seen_so_far() {
-    let (first, second) = live(&statement(), None);
+    let (first, second) = live(None);
     for drawings in [&first, &second] {
         assert_eq!(drawings.iter().map(|one| one.gauge.as_str()).collect::<Vec<_>>(), ["tasks", "console_tasks"]);
     }
     assert!(first[0].svg.contains("leak from 5 to 5 so far.\""), "{}", first[0].svg);
     assert!(second[0].svg.contains("leak from 5 to 90 so far; fix is at 7.\""), "{}", second[0].svg);
+    assert!(!second[0].svg.contains(">quiet<"), "{}", second[0].svg);
     assert!(!second[0].svg.contains("<title>"), "what changes four times in a second is not pointed at");
 }
 
 #[test]
 fn a_live_run_grows_into_the_place_of_the_recorded_one() {
-    let recorded = stored();
-    let (_, alone) = live(&statement(), None);
-    let (_, expected) = live(&statement(), Some(&recorded));
+    let (_, alone) = live(None);
+    let (_, expected) = live(Some(stored()));
     let steps = |drawing: &str| between(drawing, "text-anchor=\"end\">", "<").last().unwrap().replace(',', "");
     assert!(steps(&alone[0].svg).parse::<u64>().unwrap() <= 100);
     assert!(steps(&expected[0].svg).parse::<u64>().unwrap() >= 1_000);
@@ -176,7 +181,7 @@ fn a_live_run_grows_into_the_place_of_the_recorded_one() {
 
 #[test]
 fn the_end_of_a_live_run_is_drawn_as_a_recorded_one() {
-    let (statement, recorded, sides) = (statement(), stored(), ["leak".to_owned(), "fix".to_owned()]);
-    let drawings = Live::new(&statement, &sides, None).end(&recorded.sides);
+    let recorded = stored();
+    let drawings = Live::new(statement(), both(), None).end(&recorded.sides);
     assert_eq!(drawings[0].svg, drawn(&recorded, &["leak", "fix"]).unwrap());
 }

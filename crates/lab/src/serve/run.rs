@@ -139,7 +139,7 @@ fn refuse(status: StatusCode, message: String) -> Response {
 /// Runs, tells what happens, and draws it.
 async fn watched(root: &Path, scenario: &Scenario, sides: &[String], page: Teller) {
     let recorded = recording::load(root, &scenario.name).ok();
-    let live = Mutex::new(Live::new(&scenario.statement, sides, recorded.as_ref()));
+    let live = Mutex::new(Live::new(scenario.statement.clone(), sides.to_vec(), recorded));
     let on = |event: Event| {
         let drawings = match (&event, live.lock()) {
             (Event::Sample { side, sample, console_tasks }, Ok(mut live)) => live.push(side, sample, *console_tasks),

@@ -16,7 +16,7 @@ fn drawings() -> Vec<Drawing> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixture");
     let catalogue = Catalogue::read(&root).unwrap();
     let statement = &catalogue.find("unconsumed-send").unwrap().statement;
-    Live::new(statement, &["leak".to_owned()], None).push("leak", &sample(1), 1)
+    Live::new(statement.clone(), vec!["leak".to_owned()], None).push("leak", &sample(1), 1)
 }
 
 #[test]
