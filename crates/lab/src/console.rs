@@ -33,7 +33,7 @@ const KNOWN_MAX: usize = 1_000_000;
 /// What following one program may take at most: a message, the next one on its way, and what is remembered, which is 120
 /// bytes for each of [`KNOWN_MAX`] and as much again while they are grouped.
 pub const MEMORY_MAX_MIB: u64 = 2 * (MESSAGE_MAX as u64 / 1024 / 1024) + 256;
-/// So many parts of a message are taken in at a time: well below a millisecond each 100, also in a build without optimisation.
+/// So many parts of a message are taken in at a time. On a machine with twenty busy processes others waited for 25 ms at most.
 const PORTION: usize = 200;
 const WATCH_UPDATES: &str = "/rs.tokio.console.instrument.Instrument/WatchUpdates";
 
