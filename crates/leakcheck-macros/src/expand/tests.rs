@@ -196,10 +196,16 @@ fn a_multi_thread_test_has_the_workers_asked_for_or_tokios_number() {
     }
 }
 
+/// Each function must be refused with its message.
+fn check_refused(cases: impl IntoIterator<Item = (proc_macro2::TokenStream, &'static str)>) {
+    for (item, message) in cases {
+        assert_eq!(refused(quote!(), item.clone()).1, message, "{item}");
+    }
+}
+
 #[test]
 fn a_function_that_cannot_be_a_test_is_answered_with_what_to_write() {
-    let second = "a second test attribute: remove it, `#[leakcheck::test]` makes the function a test already";
-    let cases = [
+    check_refused([
         (
             quote!(
                 fn name() {}
@@ -248,6 +254,19 @@ fn a_function_that_cannot_be_a_test_is_answered_with_what_to_write() {
         ),
         (
             quote!(
+                struct Name;
+            ),
+            "only a function can be a test: write `async fn`",
+        ),
+    ]);
+}
+
+#[test]
+fn a_second_test_attribute_is_answered_with_what_to_remove() {
+    let second = "a second test attribute: remove it, `#[leakcheck::test]` makes the function a test already";
+    check_refused([
+        (
+            quote!(
                 #[test]
                 async fn name() {}
             ),
@@ -275,16 +294,7 @@ fn a_function_that_cannot_be_a_test_is_answered_with_what_to_write() {
             ),
             second,
         ),
-        (
-            quote!(
-                struct Name;
-            ),
-            "only a function can be a test: write `async fn`",
-        ),
-    ];
-    for (item, message) in cases {
-        assert_eq!(refused(quote!(), item.clone()).1, message, "{item}");
-    }
+    ]);
 }
 
 #[test]
