@@ -51,7 +51,7 @@ async fn served(limits: Limits) -> Served {
     let addr = listener.local_addr().unwrap();
     let mut server = JoinSet::new();
     server.spawn(async move { match serve(listener, app, limits).await {} });
-    Served { addr, endless, server: server }
+    Served { addr, endless, server }
 }
 
 impl Served {
