@@ -129,11 +129,11 @@ impl Copy {
         let build = ["test", "--offline", "--test", "tidy", "--no-run", "--message-format=json"];
         let out = Command::new("cargo").args(build).current_dir(root()).output().unwrap();
         let messages = String::from_utf8_lossy(&out.stdout).into_owned();
-        let executables = messages.lines().filter_map(|line| {
+        let mut executables = messages.lines().filter_map(|line| {
             let message: serde_json::Value = serde_json::from_str(line).ok()?;
             (message["target"]["name"] == "tidy").then(|| message["executable"].as_str().map(str::to_owned))?
         });
-        let tidy = executables.last().unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&out.stderr)));
+        let tidy = executables.next_back().unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&out.stderr)));
         Command::new(tidy).args(args).current_dir(&self.0).output().unwrap()
     }
 
