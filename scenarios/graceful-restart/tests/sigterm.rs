@@ -8,7 +8,6 @@ mod outbox;
 #[path = "../world.rs"]
 #[expect(
     dead_code,
-    unused_imports,
     reason = "the load of the stage is not used here"
 )]
 mod world;
