@@ -1,13 +1,13 @@
 // While somebody writes: a change shows in every open page, and no result is lost. Tried on a copy of the book, for tests change no
 // tracked file.
 import assert from 'node:assert/strict';
-import { appendFileSync, cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { appendFileSync, cpSync, mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { BUILD_LIMIT, Lab, ROOT, TARGET, startBrowser, until } from './lab.js';
 
-const REBUILD_LIMIT = 20_000;
+const REBUILD_LIMIT = 60_000;
 const RUN_LIMIT = 60_000;
 /** Twice what a browser opens to one host. */
 const TABS = 12;
@@ -16,8 +16,10 @@ const COPIED = ['.cargo', 'Cargo.toml', 'Cargo.lock', 'book.toml', 'book', 'crat
 let lab, browser, context, root, scenario, chapter;
 
 before(async () => {
-  mkdirSync(path.join(TARGET, 'tmp'), { recursive: true });
-  root = mkdtempSync(path.join(TARGET, 'tmp/reload-'));
+  // Always the same place: what cargo builds there it finds again the next time.
+  root = path.join(TARGET, 'tmp/reload');
+  rmSync(root, { recursive: true, force: true });
+  mkdirSync(root, { recursive: true });
   for (const entry of COPIED) cpSync(path.join(ROOT, entry), path.join(root, entry), { recursive: true });
   // Its programs are built beside the workbook's, which has compiled everything they depend on.
   [lab, browser] = await Promise.all([Lab.start(root, { CARGO_TARGET_DIR: TARGET }), startBrowser()]);
@@ -77,9 +79,9 @@ test('a change shows in the open page, at the same place, with what was open and
   assert.equal(other.loads, 1);
 
   // A scenario under work is newer than its recording: said on the terminal, and served all the same.
-  assert.doesNotMatch(lab.complaints, /older/);
+  assert.ok(!lab.complaints.includes(scenario), lab.complaints);
   appendFileSync(path.join(root, `scenarios/${scenario}/leak.rs`), '// A comment.\n');
-  await until('the terminal hears of it', REBUILD_LIMIT, () => lab.complaints.includes('older than its sources'));
+  await until('the terminal hears of it', REBUILD_LIMIT, () => lab.complaints.includes(`run \`cargo lab record ${scenario}\``));
   await until('the other page is loaded again', REBUILD_LIMIT, () => other.loads === 2);
 
   // A mistake leaves the last good page.
@@ -99,7 +101,6 @@ test('twelve tabs load, two of them run at once, all others show a change', asyn
   const sentence = save();
   await Promise.all(tabs.slice(2).map(page => shows(page, sentence)));
   for (const tab of tabs.slice(0, 2)) {
-    await tab.getByRole('button', { name: 'Stop' }).click();
     await note(tab).waitFor({ timeout: REBUILD_LIMIT });
     await tab.getByRole('button', { name: 'Reload to see it' }).click();
     await shows(tab, sentence);

@@ -48,7 +48,8 @@ text.wb-leak,circle.wb-leak{fill:#b34700}text.wb-fix,circle.wb-fix{fill:#005f9e}
 ///
 /// When no side has a sample of the gauge.
 pub fn svg(gauge: &Gauge, courses: &[Course<'_>], expected: &[Course<'_>]) -> anyhow::Result<String> {
-    let (label, drawn) = (escaped(&story(gauge, courses)), drawn(gauge, courses, expected)?);
+    let pointed = if courses.iter().all(|course| !course.running) { Pointed::Yes } else { Pointed::No };
+    let (label, drawn) = (escaped(&story(gauge, courses)), drawn(gauge, courses, expected, pointed)?);
     Ok(format!(r#"<svg class="wb-chart-svg" role="img" aria-label="{label}">{drawn}</svg>"#))
 }
 
@@ -58,7 +59,7 @@ pub fn svg(gauge: &Gauge, courses: &[Course<'_>], expected: &[Course<'_>]) -> an
 /// When the recording lacks one of the two.
 pub fn divergence(recording: &Recording) -> anyhow::Result<String> {
     let (gauge, courses) = (Gauge::named(&recording.gauge), Course::recorded(recording, &["leak", "fix"])?);
-    let (label, drawn) = (escaped(&story(&gauge, &courses)), drawn(&gauge, &courses, &[])?);
+    let (label, drawn) = (escaped(&story(&gauge, &courses)), drawn(&gauge, &courses, &[], Pointed::No)?);
     let (width, height) = (LEFT + WIDTH + RIGHT, TOP + HEIGHT + BOTTOM);
     Ok(format!(
         "<svg viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"{label}\" xmlns=\"http://www.w3.org/2000/svg\">\
@@ -66,8 +67,15 @@ pub fn divergence(recording: &Recording) -> anyhow::Result<String> {
     ))
 }
 
+/// Whether a pointer is told values: not in a picture, nor in what changes four times in a second.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pointed {
+    Yes,
+    No,
+}
+
 /// What is in the outer element: the stretched plane with the lines, then the letters around it.
-fn drawn(gauge: &Gauge, courses: &[Course<'_>], expected: &[Course<'_>]) -> anyhow::Result<String> {
+fn drawn(gauge: &Gauge, courses: &[Course<'_>], expected: &[Course<'_>], pointed: Pointed) -> anyhow::Result<String> {
     let lines: Vec<_> = courses.iter().filter_map(|course| Line::of(gauge, course)).collect();
     ensure!(!lines.is_empty(), "no side has a sample of `{}`", gauge.name);
     let room: Vec<_> = expected.iter().filter_map(|course| Line::of(gauge, course)).collect();
@@ -76,7 +84,7 @@ fn drawn(gauge: &Gauge, courses: &[Course<'_>], expected: &[Course<'_>]) -> anyh
     out += &plane.load(&lines);
     out += &plane.grid();
     out.extend(lines.iter().map(|line| plane.line(line)));
-    if courses.iter().all(|course| !course.running) {
+    if pointed == Pointed::Yes {
         out += &plane.moments(&lines);
     }
     out += "</svg>";
@@ -166,7 +174,7 @@ impl Plane {
     /// The values of all sides under the pointer, a strip for each moment.
     fn moments(&self, lines: &[Line<'_>]) -> String {
         let width = WIDTH / f64::from(MOMENTS);
-        let mut out = r#"<g class="wb-moments">"#.to_owned();
+        let mut out = r#"<g class="wb-moments" fill="none" pointer-events="all">"#.to_owned();
         for moment in 0..MOMENTS {
             let seconds = (f64::from(moment) + 0.5) / f64::from(MOMENTS) * self.seconds.max;
             let values =

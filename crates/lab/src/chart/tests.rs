@@ -102,6 +102,7 @@ fn a_hundred_thousand_samples_stay_small() {
 fn the_file_of_its_own_needs_no_stylesheet() {
     let file = divergence(&stored()).unwrap();
     assert!(file.starts_with("<svg viewBox=") && file.contains("xmlns=") && file.contains("<style>"), "{file}");
+    assert!(!file.contains("<title>"), "nobody points at a picture");
     assert_eq!(file.matches("<svg").count(), file.matches("</svg>").count());
 }
 
