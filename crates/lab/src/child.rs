@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context, bail};
 use stage::wire::Line;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt},
+    io::AsyncReadExt,
     process::{Child, ChildStderr, ChildStdin, ChildStdout, Command},
     time::{Instant, timeout, timeout_at},
 };
@@ -82,18 +82,13 @@ impl Group {
         self.0.wait().await
     }
 
-    /// Runs `command` to its end, and returns what it said on outputs that are piped.
+    /// Runs `command` to its end, and returns what it said on its outputs, which are piped.
     pub async fn output(command: Command) -> std::io::Result<Output> {
-        async fn all(source: Option<impl AsyncRead + Unpin>) -> std::io::Result<Vec<u8>> {
-            let mut bytes = Vec::new();
-            if let Some(mut source) = source {
-                source.read_to_end(&mut bytes).await?;
-            }
-            Ok(bytes)
-        }
-        let mut group = Self::spawn(command)?;
-        let (stdout, stderr) = (group.take_stdout(), group.take_stderr());
-        let (stdout, stderr) = tokio::try_join!(all(stdout), all(stderr))?;
+        let (mut group, mut stdout, mut stderr) = (Self::spawn(command)?, Vec::new(), Vec::new());
+        let no_pipe = || std::io::Error::other("its outputs are not piped");
+        let mut out = group.take_stdout().ok_or_else(no_pipe)?;
+        let mut err = group.take_stderr().ok_or_else(no_pipe)?;
+        tokio::try_join!(out.read_to_end(&mut stdout), err.read_to_end(&mut stderr))?;
         Ok(Output { status: group.wait().await?, stdout, stderr })
     }
 

@@ -79,7 +79,7 @@ impl Place<'_> {
         let [scenario, rest @ ..] = args else { bail!("it names no scenario") };
         if *name == "value" {
             let [side, path] = rest else { bail!("write `{{{{#value NAME SIDE PATH}}}}`") };
-            let recording = self.source.recording(scenario)?;
+            let recording = self.source.recorded(scenario, &[side])?;
             return value::value(self.source.scenario(scenario)?, &recording, side, path);
         }
         let block = self.block(name, scenario, rest)?;
@@ -113,7 +113,7 @@ impl Place<'_> {
             ("diff", _) => bail!("write `{{{{#diff NAME ANCHOR}}}}` or `{{{{#diff NAME ANCHOR SIDE SIDE}}}}`"),
             ("sides", []) => tables::sides(self.source, &*recording()?),
             ("gauges", []) => tables::gauges(self.source, &*recording()?),
-            ("survivors", [side]) => tables::survivors(&*recording()?, side),
+            ("survivors", [side]) => tables::survivors(&*self.source.recorded(scenario, &[side])?, side),
             ("survivors", _) => bail!("write `{{{{#survivors NAME SIDE}}}}`"),
             ("screen", []) => figure::screen(self.source, self.chapter, scenario),
             ("sides" | "gauges" | "screen", _) => bail!("write `{{{{#{name} NAME}}}}`"),

@@ -14,7 +14,7 @@ use crate::{
 /// Every gauge of a run, drawn, and where the numbers come from. The reader chooses by radio buttons and CSS, without a script.
 /// `id` tells this figure from the others of its page.
 pub(super) fn chart(source: &Source, id: &str, scenario: &str, sides: &[&str]) -> anyhow::Result<String> {
-    let recording = source.recording(scenario)?;
+    let recording = source.recorded(scenario, sides)?;
     let statement = &source.scenario(scenario)?.statement;
     let courses = Course::recorded(&recording, sides)?;
     let mut choices = String::new();

@@ -91,6 +91,16 @@ impl Source {
         Ok(found.ok_or_else(|| Told { name: name.clone() })?)
     }
 
+    /// A recording that has these sides. One that is new in the scenario is not recorded yet, which is told already.
+    pub(super) fn recorded(&self, scenario: &str, sides: &[&str]) -> anyhow::Result<Rc<Recording>> {
+        let (recording, one) = (self.recording(scenario)?, self.scenario(scenario)?);
+        let is_new = |side: &&str| one.side(side).is_some() && !recording.sides.contains_key(*side);
+        match sides.iter().find(|side| is_new(side)) {
+            Some(_) => Err(Told { name: one.name.clone() }.into()),
+            None => Ok(recording),
+        }
+    }
+
     fn read_recording(&self, scenario: &Scenario) -> anyhow::Result<Recording> {
         let recording = recording::load(&self.root, &scenario.name)?;
         // A stale one is shown where somebody writes; for readers nothing is, once it is told.

@@ -88,6 +88,19 @@ fn what_nobody_recorded_fails_once_and_has_a_placeholder_where_somebody_writes()
 }
 
 #[test]
+fn a_side_that_is_new_has_a_placeholder_until_it_is_recorded() {
+    let new = "{{#survivors unconsumed-send drain}}\n\n{{#chart unconsumed-send leak drain}}\n\n\
+        Left: {{#value unconsumed-send drain after.tasks}}.";
+    let bin = "[[bin]]\nname = \"unconsumed-send-drain\"\npath = \"leak.rs\"\n\n[dependencies]";
+    let book = SmallBook::new().with_line(new).replace("scenarios/unconsumed-send/Cargo.toml", "[dependencies]", bin);
+    let line = "book/recordings/unconsumed-send.json has other sides than the scenario: run `cargo lab record unconsumed-send`";
+    assert_eq!(book.error().matches(line).count(), 1, "{}", book.error());
+    let out = book::build(book.root(), None, For::Lab).unwrap();
+    let page = fs::read_to_string(out.join("unconsumed-send.html")).unwrap();
+    assert_eq!(page.matches("ot recorded yet").count(), 3);
+}
+
+#[test]
 fn a_stale_exhibit_fails_in_one_line_and_only_warns_where_somebody_writes() {
     let (ways, guard) = ("scenarios/unconsumed-send/ways.md", "scenarios/unconsumed-send/guard.txt");
     let (run, screen) = ("book/recordings/unconsumed-send.json", "book/src/screens/unconsumed-send.txt");
