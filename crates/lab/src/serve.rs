@@ -128,13 +128,18 @@ async fn build(root: &Arc<Path>, folder: &Path, turn: usize) -> anyhow::Result<P
 
 async fn rebuild_for_ever(root: &Arc<Path>, folder: &Path, site: &watch::Sender<Site>) {
     let mut seen = stamp(root);
-    for turn in 1.. {
+    // A build that failed leaves its folder to the next one, and never takes the one that is served.
+    let mut turn = 1;
+    loop {
         while stamp(root) == seen {
             tokio::time::sleep(WATCH_INTERVAL).await;
         }
         seen = stamp(root);
         match build(root, folder, turn).await {
-            Ok(folder) => drop(site.send_replace(Site { folder, build: turn })),
+            Ok(folder) => {
+                site.send_replace(Site { folder, build: turn });
+                turn += 1;
+            }
             Err(error) => eprintln!("the book does not build; the last good one is served:\n{error:#}"),
         }
     }
