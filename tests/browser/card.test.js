@@ -34,6 +34,8 @@ test('the card fits one sheet of A4 and lists every scenario', async () => {
   await page.emulateMedia({ media: 'print' });
   const pixels = await page.locator('.wb-card td').first().evaluate(cell => parseFloat(getComputedStyle(cell).fontSize));
   assert.ok(pixels * 72 / 96 >= POINTS_MIN, `${pixels} px`);
+  const shares = await page.locator('.wb-card table').evaluate(table => table.clientWidth / table.closest('main').clientWidth);
+  assert.ok(shares > 0.95, `the card takes ${shares} of the sheet`);
   for (const hidden of await page.locator('.wb-card-about').all()) assert.equal(await hidden.isVisible(), false);
 
   // What does not fit is seen: the same rows three times are more than one sheet.

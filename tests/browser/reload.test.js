@@ -89,7 +89,9 @@ test('a change shows in the open page, at the same place, with what was open and
   await until('the terminal hears of it', REBUILD_LIMIT, () => lab.complaints.includes('no scenario `no-such-scenario`'));
   await page.reload();
   await shows(page, `Sentence ${saves} was not there.`);
+  const loads = other.loads;
   cpSync(path.join(ROOT, `book/src/${scenario}.md`), chapter);
+  await until('the mended chapter is shown', REBUILD_LIMIT, () => other.loads > loads);
   await Promise.all([page, other].map(page => page.close()));
 });
 
