@@ -224,7 +224,8 @@ function paper(page) {
     const all = [document.documentElement, document.body, ...document.querySelectorAll('main, main *')].filter(element => element.checkVisibility({ visibilityProperty: true }));
     const colours = all.map(element => {
       const { color, backgroundColor, fill, stroke, borderColor } = getComputedStyle(element);
-      return `${element.tagName} ${element.className.baseVal ?? element.className.replace(/\b(light|rust|coal|navy|ayu)\b/g, '')}: ${[color, backgroundColor, fill, stroke, borderColor]}`;
+      const classes = [...element.classList].filter(name => !['light', 'rust', 'coal', 'navy', 'ayu'].includes(name)).sort();
+      return `${element.tagName} ${classes}: ${[color, backgroundColor, fill, stroke, borderColor]}`;
     });
     const written = all.filter(element => [...element.childNodes].some(node => node.nodeType === Node.TEXT_NODE && node.data.trim()));
     return { colours, points: Math.min(...written.map(element => parseFloat(getComputedStyle(element).fontSize) * 72 / 96)) };

@@ -174,7 +174,7 @@ impl Plane {
     /// The values of all sides under the pointer, a strip for each moment.
     fn moments(&self, lines: &[Line<'_>]) -> String {
         let width = WIDTH / f64::from(MOMENTS);
-        let mut out = r#"<g class="wb-moments" fill="none" pointer-events="all">"#.to_owned();
+        let mut out = r#"<g class="wb-moments" fill="none" pointer-events="visibleFill">"#.to_owned();
         for moment in 0..MOMENTS {
             let seconds = (f64::from(moment) + 0.5) / f64::from(MOMENTS) * self.seconds.max;
             let values =
