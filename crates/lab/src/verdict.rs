@@ -94,6 +94,7 @@ fn outcome(run: &Run, gauge: &str, stated: Stated) -> Outcome {
         problems.push(format!("{gauge} climbed by {slope:.2} per unit during the load, stated {stated:.2}"));
     }
     match stated {
+        _ if run.report.lateness.forbids_verdict(!problems.is_empty()) => Outcome::CannotTell(vec![too_busy(run)]),
         _ if !problems.is_empty() => Outcome::Differs(problems),
         Stated::AtMost { .. } => Outcome::Bounded,
         Stated::PerUnit(_) if stated.grows() => Outcome::Leaks,
@@ -101,14 +102,17 @@ fn outcome(run: &Run, gauge: &str, stated: Stated) -> Outcome {
     }
 }
 
+fn too_busy(run: &Run) -> String {
+    let late = run.report.lateness.timer_late_ms_max;
+    format!("this machine was too busy ({late} ms late): end what else runs on it, and run this again")
+}
+
 /// Why the instruments cannot be trusted in this run. The first is the likeliest cause of the others.
 fn doubts(run: &Run) -> Vec<String> {
     let (report, console) = (&run.report, &run.console);
     let mut doubts = Vec::new();
-    if report.lateness.too_busy {
-        let late = report.lateness.timer_late_ms_max;
-        doubts
-            .push(format!("this machine was too busy ({late} ms late): end what else runs on it, and run this again"));
+    if report.lateness.forbids_verdict(!report.problems.is_empty()) {
+        doubts.push(too_busy(run));
     } else if report.units_late > 0 && !report.problems.is_empty() {
         doubts.push(format!("{} units were late, and not by their own doing: run this again", report.units_late));
     }
@@ -240,6 +244,13 @@ mod tests {
         };
         check("fix", late, "cannot tell: 2 units were late");
         check("fix", |run| run.report.units_late = 2, "returns to where it started");
+        // Somewhat late: what is as stated is so all the same, and what differs may differ for that reason.
+        check("leak", |run| run.report.lateness.share = 0.1, "leaks: 6.00");
+        let flat = |run: &mut Run| {
+            run.series.gauges.get_mut("tasks").unwrap().fill(1_200);
+            run.report.lateness.share = 0.1;
+        };
+        check("leak", flat, "cannot tell: this machine was too busy");
     }
 
     #[test]

@@ -89,7 +89,7 @@ impl Case {
             if is_at_rest(&run) {
                 same_numbers(&verdict, &run)?;
             }
-            let too_busy = run.report.lateness.too_busy || run.report.units_late > 0;
+            let too_busy = run.report.lateness.forbids_verdict(true) || run.report.units_late > 0;
             if !(too_busy && matches!(verdict.verdict.outcome, Outcome::CannotTell(_))) {
                 return self.judge(&verdict, &run);
             }

@@ -26,8 +26,9 @@ const WAITED_SHARE_MAX: f64 = 0.75;
 ///
 /// The share of late windows on two cores, three or four scenarios' programs at once. With 2 busy processes beside them: 0 in 23 runs,
 /// 0.03 in one more, 0.05 in a program that never sleeps. With 20 busy processes: 0.28 to 0.48 in five runs, 0.13 and 0 in two whose
-/// programs mostly sleep; all seven were judged right. Where units timed out after 20 s, it was 0.99.
-const LATE_SHARE_MAX: f64 = 0.1;
+/// programs mostly sleep; all seven were judged right. Where units timed out after 20 s, it was 0.99. Below this share a run is judged
+/// if it did what its side states; [`crate::wire::LATE_SHARE_DIFFERS`] is for one that did not.
+const LATE_SHARE_MAX: f64 = 0.25;
 /// No more threads than this are looked at.
 const THREADS_MAX: usize = 512;
 

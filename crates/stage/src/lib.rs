@@ -123,8 +123,8 @@ where
 fn exit_code(report: &Report, observer: &Observer) -> ExitCode {
     match observer.ending.reason() {
         Some(reason) if report.interrupted => ExitCode::from(reason.exit_code()),
+        _ if report.lateness.forbids_verdict(!report.problems.is_empty()) => ExitCode::from(TOO_BUSY),
         _ if report.problems.is_empty() => ExitCode::SUCCESS,
-        _ if report.lateness.too_busy => ExitCode::from(TOO_BUSY),
         _ => ExitCode::FAILURE,
     }
 }

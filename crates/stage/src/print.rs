@@ -89,17 +89,19 @@ impl Printer {
 
     fn verdict(&self, report: &Report) -> String {
         let leaks = report.stated.get(&self.side.statement.gauge).is_some_and(|stated| stated.grows());
-        let Lateness { timer_late_ms_max, waited_ms, share, too_busy, .. } = report.lateness;
+        let Lateness { timer_late_ms_max, waited_ms, share, .. } = report.lateness;
+        let too_busy = report.lateness.forbids_verdict(!report.problems.is_empty());
         match report.problems.as_slice() {
             _ if report.interrupted => "STOPPED EARLY: no verdict".to_owned(),
-            [] if leaks => "LEAKS, as this side states".to_owned(),
-            [] => "RETURNS TO WHERE IT STARTED, as this side states".to_owned(),
             problems if too_busy => format!(
                 "CANNOT TELL: this machine was too busy for {:.0} % of the time (threads waited {waited_ms} ms for a processor, a \
-                 timer came {timer_late_ms_max} ms late): {}. End other programs, and run it again",
+                 timer came {timer_late_ms_max} ms late){}{}. End other programs, and run it again",
                 share * 100.0,
+                if problems.is_empty() { "" } else { ": " },
                 problems.join("; ")
             ),
+            [] if leaks => "LEAKS, as this side states".to_owned(),
+            [] => "RETURNS TO WHERE IT STARTED, as this side states".to_owned(),
             problems => format!("NOT WHAT THIS SIDE STATES: {}", problems.join("; ")),
         }
     }
@@ -181,13 +183,20 @@ mod tests {
     }
 
     #[test]
-    fn a_busy_machine_spoils_what_differs_and_nothing_else() {
+    fn a_machine_that_is_too_busy_gets_no_verdict_and_a_busy_one_none_on_what_differs() {
         let busy = |report: &mut Report| {
             report.lateness =
                 Lateness { share: 0.5, waited_ms: 90, timer_late_ms_max: 7, too_busy: true, ..Lateness::default() };
         };
         assert_eq!(verdict(differs), "NOT WHAT THIS SIDE STATES: 31 units failed");
-        assert_eq!(verdict(busy), "LEAKS, as this side states");
+        assert!(verdict(busy).starts_with("CANNOT TELL: this machine was too busy for 50 %"), "{}", verdict(busy));
+        let somewhat = |report: &mut Report| report.lateness.share = 0.1;
+        assert_eq!(verdict(somewhat), "LEAKS, as this side states");
+        let both = verdict(|report| {
+            differs(report);
+            somewhat(report);
+        });
+        assert!(both.starts_with("CANNOT TELL: this machine was too busy for 10 %"), "{both}");
         let said = verdict(|report| {
             differs(report);
             busy(report);

@@ -156,6 +156,16 @@ pub struct Lateness {
     pub too_busy: bool,
 }
 
+/// Nobody is told that a side did not what it states when this share of the run was late: lateness is the likelier reason.
+pub const LATE_SHARE_DIFFERS: f64 = 0.05;
+
+impl Lateness {
+    /// True when the machine was too busy for a verdict on a run that did what its side states, or did not.
+    pub fn forbids_verdict(&self, differs: bool) -> bool {
+        self.too_busy || (differs && self.share > LATE_SHARE_DIFFERS)
+    }
+}
+
 /// The gauges at rest in the middle of the load.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plateau {
