@@ -69,13 +69,16 @@ impl Service {
         Self { program, url: url.trim().to_owned() }
     }
 
-    /// New lists of prices, one after the other.
+    /// New lists of prices, many at a time: beside thousands of workers that tick, each waits long for its turn.
     pub(crate) fn new_lists(&self, count: usize) {
         if count > 0 {
             let put = ["-m", "PUT", "-d", "700", "-t", "20"];
             let url = format!("{}/prices", self.url);
+            // hey sends whole rounds only.
+            let at_once =
+                if count.is_multiple_of(25) { "25" } else { "1" };
             let count = count.to_string();
-            let (n, c) = (["-n", &count], ["-c", "1"]);
+            let (n, c) = (["-n", &count], ["-c", at_once]);
             let text = finish(hey(&n, &c, &put, &url));
             assert_eq!(rows(&text).count(), count.parse().unwrap());
         }
