@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { appendFileSync, cpSync, mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { BUILD_LIMIT, Lab, ROOT, TARGET, startBrowser, until } from './lab.js';
 
@@ -23,10 +23,18 @@ before(async () => {
   for (const entry of COPIED) cpSync(path.join(ROOT, entry), path.join(root, entry), { recursive: true });
   // Its programs are built beside the workbook's, which has compiled everything they depend on.
   [lab, browser] = await Promise.all([Lab.start(root, { CARGO_TARGET_DIR: TARGET }), startBrowser()]);
-  // The tabs of one browser share its connections.
-  context = await browser.newContext();
   [scenario] = Object.keys(await lab.scenarios());
   chapter = path.join(root, `book/src/${scenario}.md`);
+});
+
+// The tabs of one context share its connections.
+beforeEach(async () => { context = await browser.newContext(); });
+
+// A page that is about to load again does not always close: first nobody hears of a build any more, and all have loaded.
+afterEach(async () => {
+  await context.route(/\/api\/build$/, route => route.abort());
+  await Promise.all(context.pages().map(page => page.waitForLoadState()));
+  await context.close();
 });
 
 after(async () => {
@@ -92,7 +100,6 @@ test('a change shows in the open page, at the same place, with what was open and
   const loads = other.loads;
   cpSync(path.join(ROOT, `book/src/${scenario}.md`), chapter);
   await until('the mended chapter is shown', REBUILD_LIMIT, () => other.loads > loads);
-  await Promise.all([page, other].map(page => page.close()));
 });
 
 test('twelve tabs load, two of them run at once, all others show a change', async () => {
@@ -108,7 +115,6 @@ test('twelve tabs load, two of them run at once, all others show a change', asyn
     await shows(tab, sentence);
   }
   assert.deepEqual(tabs.map(tab => tab.loads), tabs.map(() => 2));
-  await Promise.all(tabs.map(tab => tab.close()));
 });
 
 test('a save before, during or after a run takes nobody the result', async () => {
@@ -143,7 +149,6 @@ test('a save before, during or after a run takes nobody the result', async () =>
     const sentence = save();
     await pages[0].getByRole('button', { name: 'Reload to see it' }).click();
     await shows(pages[0], sentence);
-    await Promise.all([...pages, idle].map(page => page.close()));
   }
 });
 
@@ -163,5 +168,4 @@ test('a page that is not looked at does not ask, and shows a change when it is l
   assert.deepEqual(asked, []);
   await look(false);
   await shows(page, sentence);
-  await page.close();
 });
