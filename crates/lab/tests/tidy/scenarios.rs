@@ -105,7 +105,11 @@ fn every_side_has_a_sentence_one_mark_and_the_line_that_runs_it() {
         let expected = if leaks(&one, &side) { Mark::Leak } else { Mark::Fix };
         let marks: Vec<_> = text.lines().filter_map(side::marker).map(|(mark, _)| mark).collect();
         if marks != [expected] {
-            problems.push(format!("{path}: needs exactly one `// {expected}: ` line and no other mark"));
+            let gauge = &one.statement.gauge;
+            let why = if expected == Mark::Leak { "stays up" } else { "comes back" };
+            problems.push(format!(
+                "{path}: states that `{gauge}` {why}, so it needs exactly one `// {expected}: ` line and no other mark"
+            ));
         }
         if side.sentence.is_none() {
             problems.push(format!("{path}: does not begin with a `//!` sentence"));
