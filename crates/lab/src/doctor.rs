@@ -255,10 +255,10 @@ mod tests {
             let finding = terminal(Some((columns, rows)));
             assert!(text(&finding).contains(expected), "{finding:?}");
         };
-        check(80, 24, "scripts/pair needs 112 × 35 and refuses");
+        check(80, 24, "scripts/pair needs 113 × 35 and refuses");
         check(200, 40, "one above the other");
-        check(230, 17, "scripts/pair needs 225 × 18 and refuses");
-        assert!(matches!(terminal(Some((225, 18))), Fine(_)));
+        check(230, 17, "scripts/pair needs 227 × 18 and refuses");
+        assert!(matches!(terminal(Some((227, 18))), Fine(_)));
         assert!(matches!(terminal(None), Note(_)));
     }
 
