@@ -103,7 +103,9 @@ fn outcome(run: &Run, gauge: &str, stated: Stated) -> Outcome {
 }
 
 fn too_busy(run: &Run) -> String {
-    let late = run.report.lateness.timer_late_ms_max;
+    let lateness = &run.report.lateness;
+    // What held it up: a timer that came late, or threads that were ready and had no processor.
+    let late = lateness.timer_late_ms_max.max(lateness.waited_ms);
     format!("this machine was too busy ({late} ms late): end what else runs on it, and run this again")
 }
 
