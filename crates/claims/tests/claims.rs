@@ -153,6 +153,24 @@ fn a_panic_stays_in_its_task_and_its_signal_never_comes() {
 }
 
 #[test]
+fn what_the_last_lines_give_back_is_lost_on_three_exits_of_four() {
+    let all = |left: [u32; 4]| {
+        let exits = ["answer", "error", "deadline", "panic"]
+            .into_iter()
+            .zip(left);
+        let gauges = exits.flat_map(|(exit, left)| {
+            ["tasks", "permits", "rows"]
+                .map(|gauge| (format!("{exit}_{gauge}"), json!(left)))
+        });
+        gauges
+            .chain([("requests".to_owned(), json!(4))])
+            .collect::<serde_json::Map<_, _>>()
+    };
+    check("exits-by-hand", all([0, 4, 4, 4]).into());
+    check("exits-by-guard", all([0; 4]).into());
+}
+
+#[test]
 fn the_count_counts_spawned_tasks_only() {
     check(
         "count-excludes",
