@@ -9,7 +9,8 @@ const REASON_MIN: usize = 6;
 /// Directives that stand within a sentence.
 const INLINE: [&str; 3] = ["value", "claim", "const"];
 /// Behind a letter at the beginning of a sentence, these say that it is no article.
-const NOT_BEHIND_AN_ARTICLE: [&str; 18] = [
+const NOT_BEHIND_AN_ARTICLE: [&str; 19] = [
+    "to",
     "and",
     "or",
     "is",
@@ -112,7 +113,7 @@ fn letter(text: &str) -> Option<char> {
 fn names_an_option(before: &str, letter: char, after: &str) -> bool {
     let next = after.strip_prefix([' ', '\n']).map(|rest| rest.split_whitespace().next().unwrap_or("").to_lowercase());
     let last = before.split_whitespace().next_back().unwrap_or("").to_lowercase();
-    if letter == 'C' && ["in", "from", "to", "for", "of"].contains(&last.as_str()) {
+    if letter == 'C' && ["in", "from"].contains(&last.as_str()) {
         return false;
     }
     let opened = before.trim_end_matches(['*', '"', '“', '‘', '(', '[']).trim_end();
@@ -139,6 +140,7 @@ mod tests {
             "This is what option C claims.",
             "A is right, since nobody reads.",
             "It fails as B does.",
+            "A to C need a step that nobody joins.",
             "It waits as A.",
             "Nobody reads (A).",
             "Nobody reads. **D** is wrong.",
