@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context, ensure};
 
-use super::{claims::Claims, parts::Part};
+use super::{claims::Claims, parts::Part, quiz::Quiz};
 use crate::{
     catalogue::{Card, Catalogue, Scenario},
     exhibit::{self, Exhibit, Exhibits, Kind, LEAK_TEST},
@@ -43,6 +43,8 @@ pub(super) struct Source {
     catalogue: Catalogue,
     /// For the map.
     pub(super) parts: Vec<Part>,
+    /// The questions of all pages.
+    pub(super) quiz: Quiz,
     /// Recordings that were read; a chapter asks for the same one many times. None where there is nothing to show.
     recordings: RefCell<BTreeMap<String, Option<Rc<Recording>>>>,
     claims: OnceCell<Option<Claims>>,
@@ -64,10 +66,16 @@ impl Source {
             book_src: root.join(src),
             catalogue,
             parts,
+            quiz: Quiz::default(),
             recordings: RefCell::default(),
             claims: OnceCell::new(),
             told: RefCell::default(),
         }
+    }
+
+    /// The same, with the questions of its pages.
+    pub(super) fn asking(self, quiz: Quiz) -> Self {
+        Self { quiz, ..self }
     }
 
     /// What is missing, damaged or stale, each in one line with the command that renews it.
@@ -198,7 +206,8 @@ impl Source {
     pub(super) fn fixture() -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixture");
         let catalogue = Catalogue::read(&root).unwrap();
-        Self::new(&root, Path::new("book/src"), catalogue, Vec::new())
+        let quiz = Quiz::read(&root, &["unconsumed-send".to_owned()], 1);
+        Self::new(&root, Path::new("book/src"), catalogue, Vec::new()).asking(quiz)
     }
 }
 
