@@ -32,6 +32,7 @@ mod claim;
 pub mod cli;
 pub mod counting;
 pub mod endings;
+pub mod hang_up;
 pub mod loops;
 pub mod record;
 
@@ -41,6 +42,6 @@ pub use claim::{Claim, rounded};
 pub fn all() -> impl Iterator<Item = &'static Claim> {
     [channels::CLAIMS, cancellation::CLAIMS, endings::CLAIMS]
         .into_iter()
-        .chain([counting::CLAIMS, loops::CLAIMS])
+        .chain([counting::CLAIMS, loops::CLAIMS, hang_up::CLAIMS])
         .flatten()
 }

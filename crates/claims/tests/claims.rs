@@ -136,6 +136,34 @@ fn a_hang_up_ends_the_handler_and_not_what_it_spawned() {
 }
 
 #[test]
+fn a_hang_up_is_seen_only_while_the_server_reads_on() {
+    check(
+        "hang-ups",
+        json!({
+            "get": "dropped",
+            "body_unread": "dropped",
+            "half_body": "still alive",
+            "large_body": "still alive",
+            "pipelined": "still alive",
+            "write_half_shut": "dropped",
+            "body_read_first": "dropped",
+        }),
+    );
+}
+
+#[test]
+fn a_silent_peer_stays_unless_reading_its_header_has_a_limit() {
+    check(
+        "silent-peer",
+        json!({
+            "axum_serve_open_after": "24 hours",
+            "header_limit_closed": true,
+            "header_limit_closed_after_s": 10,
+        }),
+    );
+}
+
+#[test]
 fn a_last_word_for_each_reader_ends_all_and_loses_the_rest() {
     check(
         "last-word-for-each",
