@@ -100,6 +100,8 @@ impl Report {
     ) -> bool {
         let pages = self.lay_out(chapter).await;
         self.pages.lock().unwrap()[chapter] = pages;
+        // A wait that is dropped has still arrived: this barrier
+        // serves one report, and is not used again.
         tokio::select! {
             _ = self.counted.wait() => promise.disarm(),
             () = self.broken.cancelled() => return false,

@@ -1,13 +1,14 @@
 //! Claims about waiting for several: `try_join_all` and `Barrier`.
 
-use std::{future::pending, time::Duration};
+use std::{future::pending, panic::resume_unwind, time::Duration};
 
-use anyhow::ensure;
+use anyhow::{Context, anyhow, ensure};
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
 use tokio::{sync::Barrier, time::timeout};
+use tokio_util::task::AbortOnDropHandle;
 
-use crate::claim::{Claim, paused};
+use crate::claim::{Claim, paused, word};
 
 pub(crate) const CLAIMS: &[Claim] = &[
     Claim::steady(
@@ -19,6 +20,11 @@ pub(crate) const CLAIMS: &[Claim] = &[
         "barrier-dropped-wait",
         "a wait on a Barrier that was dropped has still arrived",
         || paused(barrier_dropped_wait()),
+    ),
+    Claim::steady(
+        "joined-error",
+        "timeout, join and the task have an error each, and only a third question mark passes on the task's",
+        || paused(joined_error()),
     ),
 ];
 
@@ -65,3 +71,42 @@ async fn barrier_dropped_wait() -> anyhow::Result<Value> {
     }))
 }
 // ANCHOR_END: barrier-dropped-wait
+
+// ANCHOR: joined-error
+/// Waits for a task as `closed-too-early` does: for one that ends in
+/// time, is late, panics, and returns an error.
+async fn joined_error() -> anyhow::Result<Value> {
+    let fails = || async { Err(anyhow!("disk full")) };
+    let panics = async { resume_unwind(Box::new("bug")) };
+    Ok(json!({
+        "ends_in_time": word(&two(async { Ok(()) }).await),
+        "late": word(&two(pending()).await),
+        "panics": word(&two(panics).await),
+        "returns_an_error": word(&two(fails()).await),
+        "with_a_third": word(&three(fails()).await),
+    }))
+}
+
+async fn two(work: impl Work) -> anyhow::Result<()> {
+    let task = AbortOnDropHandle::new(tokio::spawn(work));
+    let ended = timeout(HOUR, task).await;
+    #[expect(unused_must_use, reason = "the compiler warns: here")]
+    {
+        ended.context("it is late")??;
+    }
+    Ok(())
+}
+
+async fn three(work: impl Work) -> anyhow::Result<()> {
+    let task = AbortOnDropHandle::new(tokio::spawn(work));
+    let ended = timeout(HOUR, task).await;
+    ended.context("it is late")???;
+    Ok(())
+}
+
+trait Work: Future<Output = anyhow::Result<()>> + Send + 'static {}
+impl<W> Work for W where
+    W: Future<Output = anyhow::Result<()>> + Send + 'static
+{
+}
+// ANCHOR_END: joined-error

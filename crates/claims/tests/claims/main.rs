@@ -248,6 +248,14 @@ fn a_wait_that_was_dropped_has_arrived_once() {
 }
 
 #[test]
+fn the_error_that_a_task_returns_needs_a_question_mark_of_its_own() {
+    check(
+        "joined-error",
+        json!({ "ends_in_time": "Ok", "late": "Err", "panics": "Err", "returns_an_error": "Ok", "with_a_third": "Err" }),
+    );
+}
+
+#[test]
 fn what_must_be_awaited_is_not_done_by_drop() {
     check(
         "clean-up-awaits",
