@@ -78,7 +78,7 @@ impl Report {
     async fn finish(self: Arc<Self>) {
         let mut chapters = JoinSet::new();
         for chapter in 0..CHAPTERS {
-            // FIX: it cancels on every way out; a panic is one.
+            // FIX: this cancels on every way out; a panic is one.
             let promise = self.broken.clone().drop_guard();
             chapters.spawn(self.clone().set(chapter, promise));
         }

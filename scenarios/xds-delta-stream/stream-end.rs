@@ -68,7 +68,7 @@ impl Plane {
         let (tx, rx) = mpsc::channel(REQUESTS);
         let requests = Arc::new(AsyncMutex::new(rx));
         self.register(id, requests.clone());
-        // Cancelled when this function ends, and by the server's stop.
+        // Cancelled when this function ends, and by the server.
         let stream = self.stop.child_token();
         // FIX: the reader ends with its stream; the entry is kept.
         let _end = stream.clone().drop_guard();

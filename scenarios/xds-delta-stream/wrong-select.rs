@@ -85,7 +85,7 @@ impl Plane {
             let snapshot = news.borrow_and_update().clone();
             session.answer(&snapshot, &answers).await?;
         }
-        // LEAK: skipped by `?`, it closes nothing for anybody.
+        // LEAK: every `?` above leaves without this line.
         self.streams.lock().unwrap().remove(&id);
         Ok(())
     }
