@@ -10,13 +10,16 @@ mod directive;
 mod figure;
 mod html;
 mod include;
+mod index;
 mod issues;
 pub mod links;
 mod map;
 mod parts;
 mod source;
+mod symptoms;
 mod syntax;
 mod tables;
+mod telltale;
 mod value;
 
 use std::{
