@@ -8,13 +8,20 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use stage::gauge::Gauge;
+
 use super::{
     html,
     source::Source,
     symptoms::{Entry, Lead, WAYS_MAX},
     telltale::{self, Beside, NO_TASK, Polls, Telltale, wait},
 };
-use crate::{catalogue::Scenario, series::Group, topic::Topic};
+use crate::{
+    catalogue::{Scenario, title_of},
+    series::Group,
+    side::capital,
+    topic::Topic,
+};
 
 /// What the table of movements looks at, and the gauges behind each column.
 const COLUMNS: [(&str, &[&str]); 4] = [
@@ -23,8 +30,10 @@ const COLUMNS: [(&str, &[&str]); 4] = [
     ("sockets", &["sockets"]),
     ("descriptors", &["fds"]),
 ];
-/// The last one: a number that only this service has.
-const OWN: &str = "its own gauge";
+/// The page of the index: its sections need no title before them.
+const HERE: &str = "symptoms.md";
+/// The last column: a number that only this service has.
+const OWN: &str = "own gauge";
 
 /// The columns of the table of movements.
 pub(super) fn columns() -> Vec<&'static str> {
@@ -59,7 +68,7 @@ pub(super) fn symptoms(source: &Source) -> anyhow::Result<String> {
 pub(super) fn moved(source: &Source) -> anyhow::Result<String> {
     let mut found: BTreeMap<(bool, Beside, Polls), Vec<String>> = BTreeMap::new();
     for leak in &telltale::all(source)? {
-        let by = leak.moved.iter().map(|(gauge, by)| format!("{} {by}", html::text(&gauge.title())));
+        let by = leak.moved.iter().map(|(gauge, by)| html::text(&amount(gauge, by)));
         let by = by.collect::<Vec<_>>().join(", ");
         let line = format!("{} ({by} per {})", way(source, leak.one)?, html::text(&leak.recording.unit));
         let tasks_stay = leak.moves(&["tasks"]);
@@ -73,7 +82,7 @@ pub(super) fn moved(source: &Source) -> anyhow::Result<String> {
     };
     let mut rows: Vec<_> = found
         .into_iter()
-        .map(|((flat, beside, polls), lines)| vec![title(flat, beside, polls), list(&lines)])
+        .map(|((flat, beside, polls), lines)| vec![capital(&title(flat, beside, polls)), list(&lines)])
         .collect();
     rows.extend(source.symptoms().gauge.iter().map(|entry| asked(source, entry)));
     Ok(html::table("wb-index", "From the gauge that moves", &["It moves", "Ask, and where it leads"], &rows))
@@ -105,7 +114,7 @@ pub(super) fn waits(source: &Source) -> anyhow::Result<String> {
             let all = source.scenarios().into_iter().flatten().filter(|one| names.contains(one.name.as_str()));
             list(&all.map(|one| lines[one.name.as_str()].clone()).collect::<Vec<_>>())
         };
-        rows.extend(parts.iter().map(|(words, names)| vec![html::text(words), in_order(names)]));
+        rows.extend(parts.iter().map(|(words, names)| vec![html::text(&capital(words)), in_order(names)]));
     }
     rows.extend(source.symptoms().console.iter().map(|entry| asked(source, entry)));
     let head = ["It shows", "Ask, and where it leads"];
@@ -198,6 +207,14 @@ fn alone(beside: Beside) -> &'static str {
     }
 }
 
+/// `live tasks +6`, `exit +2,001 ms`.
+fn amount(gauge: &Gauge, by: &str) -> String {
+    match gauge.title().strip_suffix(", ms") {
+        Some(title) => format!("{title} {by} ms"),
+        None => format!("{} {by}", gauge.title()),
+    }
+}
+
 /// A chapter with the question that leads to it.
 fn way(source: &Source, one: &Scenario) -> anyhow::Result<String> {
     Ok(format!("<em>{}</em> {}", html::prose(&source.card(one)?.question), html::chapter(one)))
@@ -221,9 +238,12 @@ fn lead(source: &Source, lead: Lead<'_>) -> String {
     match lead {
         Lead::Chapter(to) => {
             let (page, anchor) = to.split_once('#').unwrap_or((to, ""));
-            let section = crate::catalogue::title_of(anchor);
             let title = source.title(page.trim_end_matches(".md"));
-            let words = if section.is_empty() { title } else { format!("{title}: {section}") };
+            let words = match anchor {
+                "" => title,
+                section if page == HERE => title_of(section),
+                section => format!("{title}: {}", title_of(section)),
+            };
             format!("<a href=\"{}\">{}</a>", html::text(&html::address(to)), html::text(&words))
         }
         Lead::Next(words) => format!("No chapter yet. {}", html::linked_prose(words)),

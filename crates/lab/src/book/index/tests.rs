@@ -67,10 +67,10 @@ fn each_table_leads_from_what_is_seen_to_the_chapter() {
     check(&remarks, ">Memory grows with every search.</th>");
     check(
         &moved(&source).unwrap(),
-        ">live tasks and a gauge of the service's own; polls stand still</th><td data-label=\"Ask, and where it leads\">\
+        ">Live tasks and a gauge of the service's own; polls stand still</th><td data-label=\"Ask, and where it leads\">\
          <em>Who receives after the first answer?</em> <a href=\"unconsumed-send.html\">",
     );
-    check(&waits(&source).unwrap(), ">idle, waits on Semaphore of a channel</th>");
+    check(&waits(&source).unwrap(), ">Idle, waits on Semaphore of a channel</th>");
     check(
         &movement(&source).unwrap(),
         "Unconsumed send</a></th><td data-label=\"tasks\"><strong>up</strong></td><td data-label=\"threads\">flat<",
@@ -165,6 +165,20 @@ fn the_books_own_entries_have_no_fault() {
 }
 
 #[test]
+fn whoever_comes_to_an_index_is_told_what_looks_like_a_leak_and_is_not() {
+    const LINK: &str = "](what-a-leaked-task-is.md#what-looks-like-a-leak-and-is-not)";
+    let pages = std::fs::read_dir(&Source::workbook().book_src).unwrap().map(|entry| entry.unwrap().path());
+    let pages = pages.filter(|page| page.extension().is_some_and(|extension| extension == "md"));
+    let with_index: Vec<_> = pages
+        .map(|page| (std::fs::read_to_string(&page).unwrap(), page))
+        .filter(|(text, _)| ["{{#symptoms}}", "{{#card}}", "{{#movement}}"].iter().any(|index| text.contains(index)))
+        .collect();
+    assert_eq!(with_index.len(), 3);
+    let without: Vec<_> = with_index.iter().filter(|(text, _)| !text.contains(LINK)).map(|(_, page)| page).collect();
+    assert!(without.is_empty(), "{without:?} does not link to what looks like a leak and is not");
+}
+
+#[test]
 fn tasks_that_tick_are_told_from_those_that_stand_still() {
     let source = Source::workbook();
     let leaks = telltale::all(&source).unwrap();
@@ -172,7 +186,7 @@ fn tasks_that_tick_are_told_from_those_that_stand_still() {
     assert_eq!(ticking.collect::<Vec<_>>(), TICKING);
 }
 
-/// `issue 10` asked for this: what reporters really saw leads to the cause that was found, or honestly nowhere.
+/// What reporters saw leads to the cause that was found, or to an honest next step.
 #[test]
 fn public_reports_are_led_to_their_cause() {
     let source = Source::workbook();
