@@ -13,6 +13,7 @@ mod directive;
 mod figure;
 mod html;
 mod include;
+mod index;
 mod issues;
 mod lines;
 pub mod links;
@@ -22,8 +23,10 @@ mod proof;
 pub mod questions;
 pub mod quiz;
 mod source;
+mod symptoms;
 mod syntax;
 mod tables;
+mod telltale;
 mod value;
 mod wording;
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{bail, ensure};
 
 use super::{
-    ask, card, code, diff, figure, html, map, questions,
+    ask, card, code, diff, figure, html, index, map, questions,
     source::{Source, Told},
     syntax::{self, Problem},
     tables, value,
@@ -108,10 +108,11 @@ impl Place<'_> {
     fn of_all(&self, name: &str, args: &[&str]) -> anyhow::Result<Option<String>> {
         let table = match name {
             "card" => card::card,
-            "symptoms" => card::symptoms,
-            "moved" => card::gauges,
-            "waits" => card::waits,
-            "movement" => card::movement,
+            "symptoms" => index::symptoms,
+            "moved" => index::moved,
+            "waits" => index::waits,
+            "movement" => index::movement,
+            "late" => |source: &Source| Ok(index::late(source)),
             "map" => |source: &Source| Ok(map::map(source)),
             _ => return Ok(None),
         };
@@ -137,7 +138,7 @@ impl Place<'_> {
             ("sides" | "gauges" | "screen", _) => bail!("write `{{{{#{name} NAME}}}}`"),
             _ => bail!(
                 "unknown directive; there are chart, code, diff, sides, gauges, survivors, screen, shown, value, claim, predict, \
-                 questions, map, card, symptoms, moved, movement and waits"
+                 questions, map, card, symptoms, moved, movement, waits and late"
             ),
         }
     }
