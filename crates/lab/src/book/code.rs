@@ -5,7 +5,7 @@ use similar::ChangeTag;
 use super::{
     diff::regions,
     html,
-    lines::{self, Piece},
+    lines::{self, Change, Piece},
     source::{self, Source},
 };
 
@@ -15,19 +15,13 @@ const AROUND: usize = 6;
 pub(super) fn code(source: &Source, scenario: &str, anchor: &str) -> anyhow::Result<String> {
     let [leak, fix] = regions(source, scenario, anchor, ["leak", "fix"])?;
     let changes = lines::changes(&leak, &fix);
-    let mut excerpt = String::new();
-    let mut is_whole = true;
-    for piece in lines::near(&changes, AROUND) {
-        match piece {
-            Piece::Gap(lines) => {
-                excerpt += &lines::gap(lines);
-                is_whole = false;
-            }
-            // What the fix adds is not for a reader who has not predicted yet.
-            Piece::Line(change) if change.tag == ChangeTag::Insert => {}
-            Piece::Line(change) => excerpt += &lines::line("span", &change.text),
-        }
-    }
+    let pieces = of_leak(lines::near(&changes, AROUND));
+    let is_whole = !pieces.iter().any(|piece| matches!(piece, Piece::Gap(_)));
+    let piece = |piece: &Piece<&Change>| match piece {
+        Piece::Gap(lines) => lines::gap(*lines),
+        Piece::Line(change) => lines::line("span", &change.text),
+    };
+    let excerpt: String = pieces.iter().map(piece).collect();
     let all: String = leak.lines().map(|text| lines::line("span", text)).collect();
     let fold = format!(
         "<details class=\"wb-more\"><summary>{}, {}</summary>{}</details>",
@@ -41,6 +35,32 @@ pub(super) fn code(source: &Source, scenario: &str, anchor: &str) -> anyhow::Res
         lines::block("Lines of leak", &excerpt),
         if is_whole { "" } else { &fold }
     ))
+}
+
+/// The excerpt without what the fix adds, which is not for a reader who has not predicted yet, and without the empty lines that then
+/// stand beside a gap.
+fn of_leak(pieces: Vec<Piece<&Change>>) -> Vec<Piece<&Change>> {
+    let is_empty = |change: &Change| change.tag == ChangeTag::Equal && change.text.trim().is_empty();
+    let mut kept: Vec<Piece<&Change>> = Vec::new();
+    for piece in pieces {
+        match piece {
+            Piece::Line(change) if change.tag == ChangeTag::Insert => {}
+            Piece::Line(change) => match kept.last_mut() {
+                Some(Piece::Gap(lines)) if is_empty(change) => *lines += 1,
+                _ => kept.push(piece),
+            },
+            Piece::Gap(mut lines) => {
+                while kept.pop_if(|last| matches!(last, Piece::Line(one) if is_empty(one))).is_some() {
+                    lines += 1;
+                }
+                match kept.last_mut() {
+                    Some(Piece::Gap(before)) => *before += lines,
+                    _ => kept.push(Piece::Gap(lines)),
+                }
+            }
+        }
+    }
+    kept
 }
 
 #[cfg(test)]
@@ -66,6 +86,21 @@ mod tests {
         assert!(excerpt.matches("wb-line").count() < fold.matches("wb-line").count(), "{html}");
         let lines = fold.matches("wb-line").count();
         assert!(fold.starts_with(&format!("<summary>The whole service, {lines} lines</summary>")), "{fold}");
+    }
+
+    #[test]
+    fn what_only_the_fix_has_leaves_no_trace() {
+        let lines: String = (0..20).map(|at| if at == 9 { "\n".to_owned() } else { format!("{at}\n") }).collect();
+        let changes = lines::changes(&lines, &lines.replace("\n\n", "\n\nnew\n"));
+        let shown = |around| -> Vec<String> {
+            let said = |piece: Piece<&Change>| match piece {
+                Piece::Line(change) => change.text.trim().to_owned(),
+                Piece::Gap(lines) => format!("…{lines}"),
+            };
+            of_leak(lines::near(&changes, around)).into_iter().map(said).collect()
+        };
+        assert_eq!(shown(2), ["…8", "8", "", "10", "11", "…8"]);
+        assert_eq!(shown(0), ["…20"]);
     }
 
     #[test]

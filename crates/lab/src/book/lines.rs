@@ -1,9 +1,14 @@
 //! Lines of code as HTML: which changed between two texts, and those near a change.
 
+use std::ops::Range;
+
 use similar::{Algorithm, ChangeTag, TextDiff};
 
 use super::html;
 use crate::side;
+
+/// So many lines of an item that only begins are left out.
+const BEGUN: usize = 2;
 
 /// One line of a diff.
 pub(super) struct Change {
@@ -28,28 +33,62 @@ pub(super) fn changes(old: &str, new: &str) -> Vec<Change> {
 
 /// The changed lines and so many around each. A gap says its number in one line, so it leaves out two at least.
 pub(super) fn near(changes: &[Change], around: usize) -> Vec<Piece<&Change>> {
-    let changed: Vec<_> = (0..changes.len()).filter(|at| changes[*at].tag != ChangeTag::Equal).collect();
-    let is_near = |at: usize| changed.iter().any(|one| one.abs_diff(at) <= around);
+    let changed: Vec<_> = (0..changes.len()).filter(|at| is_changed(&changes[*at])).collect();
+    let is_near = |at| changed.iter().any(|one| one.abs_diff(at) <= around);
+    let mut shown: Vec<_> = (0..changes.len()).map(is_near).collect();
+    for run in runs(&shown, true) {
+        let (start, end) = ends(&changes[run.clone()]);
+        // At the ends of the text there is nothing to cut off from.
+        let start = if run.start == 0 { 0 } else { start };
+        let end = if run.end == changes.len() { run.len() } else { end };
+        shown[run.start..run.start + start].fill(false);
+        shown[run.start + end..run.end].fill(false);
+    }
+    for run in runs(&shown, false).into_iter().filter(|run| run.len() == 1) {
+        shown[run].fill(true);
+    }
     let mut pieces = Vec::new();
-    let mut far: Vec<&Change> = Vec::new();
-    let close = |far: &mut Vec<_>, pieces: &mut Vec<_>| match far.len() {
-        0 => {}
-        1 => pieces.extend(far.drain(..).map(Piece::Line)),
-        lines => {
-            pieces.push(Piece::Gap(lines));
-            far.clear();
-        }
-    };
     for (at, change) in changes.iter().enumerate() {
-        if is_near(at) {
-            close(&mut far, &mut pieces);
-            pieces.push(Piece::Line(change));
-        } else {
-            far.push(change);
+        match pieces.last_mut() {
+            _ if shown[at] => pieces.push(Piece::Line(change)),
+            Some(Piece::Gap(lines)) => *lines += 1,
+            _ => pieces.push(Piece::Gap(1)),
         }
     }
-    close(&mut far, &mut pieces);
     pieces
+}
+
+fn is_changed(change: &Change) -> bool {
+    change.tag != ChangeTag::Equal
+}
+
+/// Where `flags` is `what`, run by run.
+fn runs(flags: &[bool], what: bool) -> Vec<Range<usize>> {
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    for at in (0..flags.len()).filter(|at| flags[*at] == what) {
+        match runs.last_mut() {
+            Some(last) if last.end == at => last.end = at + 1,
+            _ => runs.push(at..at + 1),
+        }
+    }
+    runs
+}
+
+/// The part of an excerpt that is worth its lines: without empty ones at its ends, and without the first words of an item of which
+/// nothing else is shown.
+fn ends(lines: &[Change]) -> (usize, usize) {
+    let is_empty = |line: &Change| line.text.trim().is_empty();
+    let last = lines.iter().rposition(is_changed).map_or(0, |at| at + 1);
+    let mut end = lines.len();
+    if let Some(empty) = lines[last..].iter().rposition(is_empty).map(|at| last + at)
+        && end - empty <= BEGUN + 1
+        && !lines[end - 1].text.trim_end().ends_with('{')
+    {
+        end = empty;
+    }
+    let first = lines.iter().position(is_changed).unwrap_or(end);
+    let start = lines[..first].iter().take_while(|line| is_empty(line)).count();
+    (start, end - lines[last..end].iter().rev().take_while(|line| is_empty(line)).count())
 }
 
 /// One line of code. The line end stays inside, or a `//` comment would swallow the next line when it is coloured.
@@ -119,6 +158,24 @@ mod tests {
         assert_eq!(excerpt(&[5], 2), ["…3", " 3", " 4", "-5", "+x", " 6", " 7", "…12"]);
         assert_eq!(excerpt(&[0, 19], 1), ["-0", "+x", " 1", "…16", " 18", "-19", "+x"]);
         assert_eq!(excerpt(&[], 2), ["…20"]);
+    }
+
+    #[test]
+    fn an_excerpt_begins_and_ends_where_something_is_said() {
+        let shown = |old: &str, new: &str| -> String {
+            let changes = changes(old, new);
+            let said = |piece: Piece<&Change>| match piece {
+                Piece::Line(change) => format!("{}{}", change.tag, change.text.trim()),
+                Piece::Gap(lines) => format!("…{lines}"),
+            };
+            near(&changes, 3).into_iter().map(said).collect::<Vec<_>>().join("|")
+        };
+        let (before, behind) = ("1\n2\n3\n\nfn a() {\n", "}\n\nfn b(\n x\n) {\n");
+        let [old, new] = ["x\n", "y\n"].map(|line| format!("{before}b\n{line}{behind}"));
+        assert_eq!(shown(&old, &new), "…4| fn a() {| b|-x|+y| }|…4");
+        let behind = "}\n\nimpl B {\n x\n}\n";
+        let [old, new] = ["x\n", "y\n"].map(|line| format!("{line}{behind}"));
+        assert_eq!(shown(&old, &new), "-x|+y| }| | impl B {|…2");
     }
 
     #[test]
