@@ -3,8 +3,11 @@
 //! mdBook alone ends with success where an include names no file, an anchor does not exist, or a key of `book.toml` is
 //! unknown. Here each of these fails, and so does a directive whose recording is missing.
 
+mod ask;
 mod card;
 mod claims;
+mod code;
+pub mod deck;
 mod diff;
 mod directive;
 mod figure;
@@ -12,15 +15,20 @@ mod html;
 mod include;
 mod index;
 mod issues;
+mod lines;
 pub mod links;
 mod map;
 mod parts;
+mod proof;
+pub mod questions;
+pub mod quiz;
 mod source;
 mod symptoms;
 mod syntax;
 mod tables;
 mod telltale;
 mod value;
+mod wording;
 
 use std::{
     collections::BTreeSet,
@@ -42,7 +50,7 @@ use tracing_subscriber::{Layer, layer, prelude::*};
 
 pub use self::source::For;
 
-use self::source::Source;
+use self::{quiz::Quiz, source::Source};
 use crate::catalogue::{self, Catalogue, Listed};
 
 /// Tells the page's script that the lab serves it, and the style that there will be buttons: it stands before the charts.
@@ -154,9 +162,12 @@ impl Preprocessor for Lab {
     }
 
     fn run(&self, ctx: &PreprocessorContext, mut book: Book) -> anyhow::Result<Book> {
-        let catalogue = Catalogue::read_in_order(&ctx.root, &listed(&book))?;
-        let source = Source::new(&ctx.root, &ctx.config.book.src, catalogue, parts::of(&book));
-        let mut problems = Vec::new();
+        let listed = listed(&book);
+        let catalogue = Catalogue::read_in_order(&ctx.root, &listed)?;
+        let quiz =
+            Quiz::read(&ctx.root, &listed.into_iter().map(|(page, _)| page).collect::<Vec<_>>(), seed(&ctx.config)?);
+        let mut problems = quiz.faults().to_vec();
+        let source = Source::new(&ctx.root, &ctx.config.book.src, catalogue, parts::of(&book)).asking(quiz);
         book.for_each_mut(|item| {
             if let BookItem::Chapter(chapter) = item {
                 problems.extend(fill_in(&source, chapter));
@@ -173,6 +184,12 @@ impl Preprocessor for Lab {
         ensure!(problems.is_empty(), "{}", problems.join("\n"));
         Ok(book)
     }
+}
+
+/// What the options of all questions are shuffled with: `seed` in `[preprocessor.lab]` of `book.toml`.
+fn seed(config: &Config) -> anyhow::Result<u64> {
+    let seed = config.get("preprocessor.lab.seed").context("`seed` of [preprocessor.lab] in book.toml is no number")?;
+    Ok(seed.unwrap_or(deck::SEED))
 }
 
 /// The chapters as mdBook has them, so that order and titles are those of the book that is built.

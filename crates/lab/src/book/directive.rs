@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{bail, ensure};
 
 use super::{
-    card, diff, figure, html, index, map,
+    ask, card, code, diff, figure, html, index, map, questions,
     source::{Source, Told},
     syntax::{self, Problem},
     tables, value,
@@ -76,6 +76,11 @@ impl Place<'_> {
             self.ensure_alone()?;
             return Ok(table + "\n");
         }
+        if let "predict" | "questions" = *name {
+            let [page] = args else { bail!("write `{{{{#{name} PAGE}}}}`") };
+            self.ensure_alone()?;
+            return self.asked(name, page);
+        }
         let [scenario, rest @ ..] = args else { bail!("it names no scenario") };
         if *name == "value" {
             let [side, path] = rest else { bail!("write `{{{{#value NAME SIDE PATH}}}}`") };
@@ -86,6 +91,17 @@ impl Place<'_> {
         self.ensure_alone()?;
         // What follows is Markdown again only after an empty line.
         Ok(block + "\n")
+    }
+
+    /// Questions, with the directives of their texts filled in.
+    fn asked(&self, name: &str, page: &str) -> anyhow::Result<String> {
+        let own = self.chapter.with_extension("");
+        ensure!(own == Path::new(page), "write `{{{{#{name} {}}}}}`: a page shows its own questions", own.display());
+        let text = if name == "predict" { ask::predict(self.source, page) } else { ask::others(self.source, page) };
+        let (filled, problems) = fill_in(self.source, self.chapter, &text?);
+        let said: Vec<_> = problems.into_iter().map(|Problem { text, why, .. }| format!("{text}: {why}")).collect();
+        ensure!(said.is_empty(), "{}: {}", questions::file(page), said.join("; "));
+        Ok(filled)
     }
 
     /// What is made of all scenarios, and so names none.
@@ -109,6 +125,8 @@ impl Place<'_> {
         match (name, rest) {
             ("chart", []) => figure::chart(self.source, &self.id(), scenario, &["leak", "fix"]),
             ("chart", sides) => figure::chart(self.source, &self.id(), scenario, sides),
+            ("code", [anchor]) => code::code(self.source, scenario, anchor),
+            ("code", _) => bail!("write `{{{{#code NAME ANCHOR}}}}`"),
             ("diff", [anchor]) => diff::diff(self.source, &self.id(), scenario, anchor, ["leak", "fix"]),
             ("diff", [anchor, a, b]) => diff::diff(self.source, &self.id(), scenario, anchor, [a, b]),
             ("diff", _) => bail!("write `{{{{#diff NAME ANCHOR}}}}` or `{{{{#diff NAME ANCHOR SIDE SIDE}}}}`"),
@@ -119,8 +137,8 @@ impl Place<'_> {
             ("screen", []) => figure::screen(self.source, self.chapter, scenario),
             ("sides" | "gauges" | "screen", _) => bail!("write `{{{{#{name} NAME}}}}`"),
             _ => bail!(
-                "unknown directive; there are chart, diff, sides, gauges, survivors, screen, shown, value, claim, map, card, \
-                 symptoms, moved, movement, waits and late"
+                "unknown directive; there are chart, code, diff, sides, gauges, survivors, screen, shown, value, claim, predict, \
+                 questions, map, card, symptoms, moved, movement, waits and late"
             ),
         }
     }

@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context, ensure};
 
-use super::{claims::Claims, index, parts::Part, symptoms::Symptoms};
+use super::{claims::Claims, index, parts::Part, quiz::Quiz, symptoms::Symptoms};
 use crate::{
     catalogue::{Card, Catalogue, Scenario, title_of},
     exhibit::{self, Exhibit, Exhibits, Kind, LEAK_TEST},
@@ -43,6 +43,8 @@ pub(super) struct Source {
     catalogue: Catalogue,
     /// For the map.
     pub(super) parts: Vec<Part>,
+    /// The questions of all pages.
+    pub(super) quiz: Quiz,
     /// Recordings that were read; a chapter asks for the same one many times. None where there is nothing to show.
     recordings: RefCell<BTreeMap<String, Option<Rc<Recording>>>>,
     claims: OnceCell<Option<Claims>>,
@@ -65,11 +67,17 @@ impl Source {
             book_src: root.join(src),
             catalogue,
             parts,
+            quiz: Quiz::default(),
             recordings: RefCell::default(),
             claims: OnceCell::new(),
             symptoms: OnceCell::new(),
             told: RefCell::default(),
         }
+    }
+
+    /// The same, with the questions of its pages.
+    pub(super) fn asking(self, quiz: Quiz) -> Self {
+        Self { quiz, ..self }
     }
 
     /// What is missing, damaged or stale, each in one line with the command that renews it.
@@ -216,7 +224,9 @@ pub(super) fn side_file(scenario: &str, side: &str) -> String {
 impl Source {
     /// The tests' own little book.
     pub(super) fn fixture() -> Self {
-        Self::of(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixture"))
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixture");
+        let quiz = Quiz::read(&root, &["unconsumed-send".to_owned()], 1);
+        Self::of(&root).asking(quiz)
     }
 
     /// The book itself.
