@@ -167,7 +167,7 @@ pub(super) fn movement(source: &Source) -> anyhow::Result<String> {
     head.push("What tells it");
     let caption =
         format!("Which gauge moves for which leak: {chapters} rows with a chapter, {without} without one yet");
-    Ok(html::table("wb-index", &caption, &head, &rows))
+    Ok(html::table("wb-index wb-movement", &caption, &head, &rows))
 }
 
 fn movement_row(leak: String, flat: &[bool], tells: String) -> Vec<String> {

@@ -161,7 +161,11 @@ impl Lead<'_> {
             Self::Chapter(page) => vec![*page],
             Self::Next(words) => html::links(words),
         };
-        links.into_iter().map(|link| link.split_once('#').map_or(link, |(page, _)| page)).collect()
+        links
+            .into_iter()
+            .filter(|link| !link.contains("://"))
+            .map(|link| link.split_once('#').map_or(link, |(page, _)| page))
+            .collect()
     }
 }
 

@@ -53,7 +53,7 @@ pub(super) enum Polls {
 
 /// Every scenario's, in the order of the book.
 pub(super) fn all(source: &Source) -> anyhow::Result<Vec<Telltale<'_>>> {
-    source.scenarios()?.iter().map(|one| Ok(Telltale::new(one, source.recording(&one.name)?)?)).collect()
+    source.scenarios()?.iter().map(|one| Telltale::new(one, source.recording(&one.name)?)).collect()
 }
 
 impl<'a> Telltale<'a> {

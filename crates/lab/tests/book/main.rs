@@ -88,6 +88,34 @@ fn what_nobody_recorded_fails_once_and_has_a_placeholder_where_somebody_writes()
 }
 
 #[test]
+fn a_fault_of_the_index_fails_once_however_many_tables_it_has_and_only_warns_where_somebody_writes() {
+    const ENTRIES: &str = "book/symptoms.toml";
+    let all = "{{#symptoms}}\n\n{{#moved}}\n\n{{#waits}}\n\n{{#movement}}\n\n{{#late}}\n\n## Guard";
+    let book = || {
+        let book = SmallBook::new().with_line(all);
+        // The index is made of all scenarios, and this one has no chapter.
+        fs::remove_dir_all(book.root().join("scenarios/not-recorded")).unwrap();
+        book
+    };
+    book::build(book().root(), None, For::Readers).unwrap();
+    for (from, to, line) in [
+        ("next = \"Take the stacks.\"", "", "“OS threads rise.”: write `chapter` or `next`"),
+        ("chapter = \"unconsumed-send.md#guard\"", "chapter = \"gone.md\"", "”: there is no page `gone.md`"),
+        ("[[late]]", "[[lait]]", ":38: unknown field `lait`"),
+    ] {
+        let book = book().replace(ENTRIES, from, to);
+        let error = book.error();
+        let told: Vec<_> = error.lines().filter(|told| told.contains(ENTRIES) && told.contains(line)).collect();
+        assert_eq!(told.len(), 1, "{line}: {error}");
+        let out = book::build(book.root(), None, For::Lab).unwrap();
+        let page = fs::read_to_string(out.join("unconsumed-send.html")).unwrap();
+        assert!(page.contains("From what tokio-console shows"), "what is well is not shown");
+    }
+    let dead = book().replace(ENTRIES, "unconsumed-send.md#guard", "unconsumed-send.md#gone");
+    assert!(dead.error().contains("dead link"), "{}", dead.error());
+}
+
+#[test]
 fn a_side_that_is_new_has_a_placeholder_until_it_is_recorded() {
     let new = "{{#survivors unconsumed-send drain}}\n\n{{#chart unconsumed-send leak drain}}\n\n\
         Left: {{#value unconsumed-send drain after.tasks}}.";
