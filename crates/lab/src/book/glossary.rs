@@ -56,6 +56,12 @@ impl Term {
         ensure!(!self.id().is_empty(), "a term has no name");
         ensure!(!forms.is_empty(), "the term `{term}` has no forms: write how it stands in a sentence");
         ensure!(means.ends_with('.'), "the meaning of `{term}` is no sentence: it ends without a full stop");
+        let marks = ["*", "](", "{{", "<"].into_iter().find(|mark| means.contains(mark));
+        ensure!(
+            marks.is_none(),
+            "the meaning of `{term}` has `{}`: of Markdown only backticks are known there",
+            marks.unwrap_or_default()
+        );
         let blank = forms.iter().find(|form| form.trim() != *form || form.is_empty());
         ensure!(blank.is_none(), "the term `{term}` has a form that is empty or has a space at its end");
         Ok(())
@@ -265,6 +271,7 @@ mod tests {
         for (text, said) in [
             (term("forms = []\nmeans = \"A.\"\n"), "`a b` has no forms"),
             (term("forms = [\"a\"]\nmeans = \"A\"\n"), "ends without a full stop"),
+            (term("forms = [\"a\"]\nmeans = \"A *b*.\"\n"), "only backticks are known"),
             (term("forms = [\"a \"]\nmeans = \"A.\"\n"), "a form that is empty"),
             (term(&format!("{well}see = \"x\"\n")), "unknown field `see`"),
             (term(well) + "[[term]]\nterm = \"A-B\"\n" + well, "two terms would have the place `#a-b`"),
