@@ -336,7 +336,7 @@
 
   // mdBook's copy button reads innerText, which doubles the line ends of block lines.
   for (const code of document.querySelectorAll('.wb-code code')) {
-    const seen = line => line.offsetParent && !line.classList.contains('wb-pad');
+    const seen = line => line.offsetParent && !line.matches('.wb-pad, .wb-gap');
     const text = () => [...code.querySelectorAll('.wb-line')].filter(seen).map(line => line.textContent).join('');
     Object.defineProperty(code, 'innerText', { get: text });
   }

@@ -83,7 +83,7 @@ async fn book_all(
     {
         ledger.book(sale).await;
     }
-    // FIX: nothing more is accepted, and all that was is booked.
+    // FIX: new sales are refused, and those in the queue are booked.
     queue.close();
     while let Some(sale) = queue.recv().await {
         ledger.book(sale).await;

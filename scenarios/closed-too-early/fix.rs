@@ -64,7 +64,7 @@ impl Till {
     /// An error names what nobody may keep silent about.
     async fn close(self) -> Result<()> {
         drop(self.sales);
-        // FIX: it ends by itself, when the queue is empty.
+        // FIX: the writer ends by itself, when its queue is empty.
         let drained = timeout(DRAIN_MAX, self.writer).await;
         drained.context("sales not booked: the ledger is down")??;
         Ok(())

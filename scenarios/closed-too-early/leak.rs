@@ -60,7 +60,7 @@ impl Till {
     /// Leaves no task behind.
     async fn close(self) -> Result<()> {
         drop(self.sales);
-        // LEAK: the queue is closed, and it is not empty yet.
+        // LEAK: the queue is closed, and there are still sales in it.
         self.writer.abort();
         Ok(())
     }

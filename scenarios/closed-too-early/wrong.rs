@@ -78,7 +78,7 @@ async fn book_all(
     ledger: Arc<Ledger>,
     stop: CancellationToken,
 ) {
-    // LEAK: it stops between two sales, and the rest is queued.
+    // LEAK: the writer stops, and leaves the queued sales unread.
     while let Some(Some(sale)) =
         stop.run_until_cancelled(queue.recv()).await
     {

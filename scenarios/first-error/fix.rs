@@ -48,7 +48,7 @@ impl Shop {
         ];
         let answer =
             try_join_all(steps.map(async |step| step.await?)).await;
-        // FIX: the owner ends the rest, and waits for their end.
+        // FIX: ends the other steps, and waits until they have ended.
         stop.cancel();
         group.close();
         group.wait().await;

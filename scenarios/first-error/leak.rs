@@ -39,7 +39,7 @@ impl Shop {
             tokio::spawn(self.clone().pay(order.clone())),
             tokio::spawn(deliver(order)),
         ];
-        // LEAK: an error drops the other handles, and detaches.
+        // LEAK: an error drops the other handles; their tasks run on.
         try_join_all(steps.map(async |step| step.await?)).await?;
         Ok(())
     }

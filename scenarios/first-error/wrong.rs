@@ -41,7 +41,7 @@ impl Shop {
             group.spawn(self.clone().pay(order.clone())),
             group.spawn(deliver(order)),
         ];
-        // LEAK: at an error, `?` passes by the wait below.
+        // LEAK: at an error, `?` returns before the wait below.
         try_join_all(steps.map(async |step| step.await?)).await?;
         group.close();
         group.wait().await;

@@ -114,7 +114,7 @@ async fn events(
         let price = *prices.borrow_and_update();
         Some((Ok(Event::default().data(price.to_string())), prices))
     });
-    // FIX: the stop is the end of the stream. Browsers come again.
+    // FIX: the stop ends the stream, and browsers reconnect.
     Sse::new(events.take_until(page.stop.cancelled_owned()))
 }
 // ANCHOR_END: service

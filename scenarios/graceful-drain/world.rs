@@ -35,17 +35,20 @@ pub(crate) fn is_for_real() -> bool {
 #[derive(Default)]
 pub(crate) struct World {
     open: Mutex<Vec<TcpStream>>,
-    exit_ms: Arc<AtomicU64>,
+    /// How long stops took, in microseconds: most take less than a millisecond.
+    exit_micros: Arc<AtomicU64>,
     late: Arc<AtomicU64>,
 }
 
 impl World {
     pub(crate) fn show_gauges(&self, stage: &stage::Stage) {
-        for (name, gauge) in
-            [("exit_ms", &self.exit_ms), ("late", &self.late)]
-        {
+        for (name, gauge, unit) in [
+            ("exit_ms", &self.exit_micros, 1_000),
+            ("late", &self.late, 1),
+        ] {
             let gauge = gauge.clone();
-            stage.gauge(name, move || gauge.load(Ordering::SeqCst));
+            let read = move || gauge.load(Ordering::SeqCst) / unit;
+            stage.gauge(name, read);
         }
     }
 
@@ -80,8 +83,8 @@ impl World {
     ) -> anyhow::Result<()> {
         let started = Instant::now();
         let stopped = timeout(STOP_LIMIT, stop).await;
-        let took = started.elapsed().as_millis() as u64;
-        self.exit_ms.fetch_add(took, Ordering::SeqCst);
+        let took = started.elapsed().as_micros() as u64;
+        self.exit_micros.fetch_add(took, Ordering::SeqCst);
         let Ok(stopped) = stopped else {
             self.late.fetch_add(1, Ordering::SeqCst);
             self.open.lock().unwrap().push(page);

@@ -108,7 +108,7 @@ async fn events(
         let price = *prices.borrow_and_update();
         Some((Ok(Event::default().data(price.to_string())), prices))
     });
-    // LEAK: a reader that lives is told so, and has no end either.
+    // LEAK: a reader takes the comments, and the stream goes on.
     let comments = KeepAlive::new().interval(QUIET_MAX);
     Sse::new(events).keep_alive(comments)
 }

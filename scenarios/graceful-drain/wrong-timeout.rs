@@ -86,7 +86,7 @@ impl Server {
     /// What SIGTERM brings: responses are sent to their end.
     async fn stop(self) -> anyhow::Result<()> {
         self.stop.cancel();
-        // LEAK: the wait ends, and what was waited for does not.
+        // LEAK: the wait ends; the responses it waited for do not.
         match timeout(DRAIN_MAX, self.server).await {
             Ok(ended) => ended?.context("the server failed"),
             Err(_) => Ok(()),

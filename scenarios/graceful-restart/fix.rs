@@ -72,7 +72,7 @@ impl Service {
         let provider = place.provider;
         let pusher = Pusher { outbox: outbox.clone(), provider };
         let tasks = TaskTracker::new();
-        // FIX: the pusher is told, and it is waited for.
+        // FIX: the pusher is told to stop, and it is waited for.
         tasks.spawn(pusher.run(stop.clone()));
         let app = Router::new()
             .route("/notify/{ids}", post(accept))

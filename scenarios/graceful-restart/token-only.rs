@@ -67,7 +67,7 @@ impl Service {
         let stop = CancellationToken::new();
         let provider = place.provider;
         let pusher = Pusher { outbox: outbox.clone(), provider };
-        // FIX: the pusher is told, and its last batch is its own affair.
+        // FIX: the pusher is told to stop; nobody waits for it.
         tokio::spawn(pusher.run(stop.clone()));
         let app = Router::new()
             .route("/notify/{ids}", post(accept))

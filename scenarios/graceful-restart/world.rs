@@ -99,7 +99,8 @@ pub(crate) struct World {
 
 #[derive(Default)]
 struct Gauges {
-    exit_ms: AtomicU64,
+    /// How long stops took, in microseconds: some take less than a millisecond.
+    exit_micros: AtomicU64,
     late: AtomicU64,
     torn: AtomicU64,
 }
@@ -121,15 +122,15 @@ impl World {
     }
 
     pub(crate) fn show_gauges(&self, stage: &stage::Stage) {
-        let show = |name, read: fn(&Gauges) -> &AtomicU64| {
+        let show = |name, read: fn(&Gauges) -> u64| {
             let gauges = self.gauges.clone();
-            stage.gauge(name, move || {
-                read(&gauges).load(Ordering::SeqCst)
-            });
+            stage.gauge(name, move || read(&gauges));
         };
-        show("exit_ms", |gauges| &gauges.exit_ms);
-        show("late", |gauges| &gauges.late);
-        show("torn", |gauges| &gauges.torn);
+        show("exit_ms", |gauges| {
+            gauges.exit_micros.load(Ordering::SeqCst) / 1_000
+        });
+        show("late", |gauges| gauges.late.load(Ordering::SeqCst));
+        show("torn", |gauges| gauges.torn.load(Ordering::SeqCst));
         let books = self.provider.books();
         stage.gauge("repeated", move || books.repeated());
     }
@@ -153,8 +154,8 @@ impl World {
     ) -> anyhow::Result<()> {
         let started = Instant::now();
         let stopped = timeout(STOP_LIMIT, stop).await;
-        self.gauges.exit_ms.fetch_add(
-            started.elapsed().as_millis() as u64,
+        self.gauges.exit_micros.fetch_add(
+            started.elapsed().as_micros() as u64,
             Ordering::SeqCst,
         );
         if stopped.is_err() {

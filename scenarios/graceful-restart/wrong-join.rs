@@ -1,4 +1,4 @@
-//! Waits for the pusher, which nobody told.
+//! Waits for the pusher, which nobody has told to stop.
 //!
 //! A push service takes notifications over HTTP and pushes them on in batches, with a journal on disk.
 //!
@@ -84,7 +84,7 @@ impl Service {
     async fn stop(self) -> anyhow::Result<()> {
         self.stop.cancel();
         self.server.await?.context("the server failed")?;
-        // LEAK: its last batch is waited for, and there is no last.
+        // LEAK: waits for a pusher that nobody has told to stop.
         self.pusher.await.context("the pusher failed")
     }
 }

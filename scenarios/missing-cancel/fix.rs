@@ -45,7 +45,7 @@ impl Desk {
         order: Order,
     ) -> anyhow::Result<Van> {
         let stop = CancellationToken::new();
-        // FIX: every way out of here drops this and cancels all.
+        // FIX: every way out of here drops this guard, which cancels.
         let _guard = stop.clone().drop_guard();
         let search = tokio::spawn(self.clone().search(order, stop));
         search.await.context("the search died")?

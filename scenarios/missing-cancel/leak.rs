@@ -1,4 +1,4 @@
-//! Spawns the search, and ends nothing when the caller hangs up.
+//! Spawns the search, and leaves it running when the caller hangs up.
 //!
 //! A delivery desk looks for a van for an order while the caller waits.
 //!

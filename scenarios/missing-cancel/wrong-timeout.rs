@@ -45,7 +45,7 @@ impl Desk {
         order: Order,
     ) -> anyhow::Result<Van> {
         let search = tokio::spawn(self.clone().search(order));
-        // LEAK: this ends the wait for the search, no more.
+        // LEAK: this ends the wait for the search, not the search.
         timeout(LIMIT, search).await?.context("the search died")?
     }
 

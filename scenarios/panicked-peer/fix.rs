@@ -78,7 +78,7 @@ impl Report {
     async fn finish(self: Arc<Self>) {
         let mut chapters = JoinSet::new();
         for chapter in 0..CHAPTERS {
-            // FIX: it cancels on every way out; a panic is one.
+            // FIX: this cancels on every way out; a panic is one.
             let promise = self.broken.clone().drop_guard();
             chapters.spawn(self.clone().set(chapter, promise));
         }
@@ -100,6 +100,8 @@ impl Report {
     ) -> bool {
         let pages = self.lay_out(chapter).await;
         self.pages.lock().unwrap()[chapter] = pages;
+        // A wait that is dropped has still arrived: this barrier
+        // serves one report, and is not used again.
         tokio::select! {
             _ = self.counted.wait() => promise.disarm(),
             () = self.broken.cancelled() => return false,

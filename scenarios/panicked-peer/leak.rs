@@ -73,7 +73,7 @@ impl Report {
     async fn set(self: Arc<Self>, chapter: usize) {
         let pages = self.lay_out(chapter).await;
         self.pages.lock().unwrap()[chapter] = pages;
-        // LEAK: who panicked on the way here is waited for.
+        // LEAK: a chapter that panicked is waited for too.
         self.counted.wait().await;
         print(chapter, self.first_page(chapter)).await;
         self.desk.printed.fetch_add(1, Ordering::Relaxed);

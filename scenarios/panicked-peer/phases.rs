@@ -1,4 +1,4 @@
-//! Lets nobody meet: one owner joins the first phase, and starts the second only when it is whole.
+//! Has no barrier: one owner joins the first phase, and starts the second only when every chapter has returned.
 //!
 //! A report desk sets each customer's report in four tasks. The customer comes back for it in the morning.
 //!

@@ -1,4 +1,4 @@
-//! Catches the panic of a chapter with `catch_unwind`, tells the customer, and goes home.
+//! Catches the panic of a chapter with `catch_unwind`, tells the customer, and ends the task as if it were done.
 //!
 //! A report desk sets each customer's report in four tasks. The customer comes back for it in the morning.
 //!
@@ -79,7 +79,7 @@ impl Report {
             return;
         };
         self.pages.lock().unwrap()[chapter] = pages;
-        // LEAK: who was caught on the way here is waited for.
+        // LEAK: a chapter whose panic was caught is waited for.
         self.counted.wait().await;
         print(chapter, self.first_page(chapter)).await;
         self.desk.printed.fetch_add(1, Ordering::Relaxed);

@@ -72,7 +72,7 @@ impl Report {
     async fn finish(self: Arc<Self>) {
         let set = |n| tokio::spawn(self.clone().set(n));
         let mut ready = true;
-        // LEAK: the first to be awaited waits for the third.
+        // LEAK: the first task awaited waits for the one that panics.
         for chapter in (0..CHAPTERS).map(set).collect::<Vec<_>>() {
             let end = chapter.await;
             ready &= end

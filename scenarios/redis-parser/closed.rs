@@ -84,7 +84,7 @@ fn parse(
     tokio::spawn(async move {
         let mut commands = Frames::commands(source);
         loop {
-            // FIX: whichever comes first, bytes or nobody to read.
+            // FIX: it waits for bytes, and for the end of its reader.
             let command = tokio::select! {
                 command = commands.next() => command,
                 () = tx.closed() => return,

@@ -66,7 +66,7 @@ impl Front {
 
     /// Writes down what a client asks first.
     async fn greet(&self, id: u64, bytes: &[u8]) -> Result<()> {
-        // FIX: what is here is parsed here; nobody has to wait.
+        // FIX: the bytes are parsed here; no task has to wait.
         let first = borrow_command(bytes)?;
         let (first, _) = first.context("half a command")?;
         let session = Session { first: first.name() };

@@ -84,7 +84,7 @@ fn parse(
     tokio::spawn(async move {
         let mut commands = Frames::commands(source);
         loop {
-            // LEAK: a quiet socket: nothing to send, no error.
+            // LEAK: a quiet socket: no command, so no send fails.
             let command = commands.next().await;
             let ended = command.is_err();
             if tx.send(command).await.is_err() || ended {

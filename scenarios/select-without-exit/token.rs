@@ -91,7 +91,7 @@ async fn meter(
     loop {
         tokio::select! {
             biased;
-            // FIX: the branch that ends it; looked at first.
+            // FIX: this branch ends the loop, and is looked at first.
             () = stop.cancelled() => return,
             sample = feed.recv() => match sample {
                 Ok((of, sample)) if of == id => {

@@ -1,4 +1,4 @@
-//! Adds an `else`, for the car that has gone.
+//! Adds an `else` branch, which shall run when the car has gone.
 //!
 //! A charging park bills every car that is plugged in, at a price that changes.
 //!
@@ -70,7 +70,7 @@ async fn meter(
             Ok(()) = prices.changed() => {
                 price = *prices.borrow_and_update();
             }
-            // LEAK: it waits until both patterns have failed.
+            // LEAK: `else` waits until both patterns have failed.
             else => return,
         }
     }

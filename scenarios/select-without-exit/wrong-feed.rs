@@ -84,7 +84,7 @@ async fn meter(
     let mut bill = office.open_bill();
     let mut price = *prices.borrow_and_update();
     loop {
-        // LEAK: both branches end with the park, none with the charge.
+        // LEAK: neither branch ends when the charge ends.
         tokio::select! {
             sample = feed.recv() => match sample {
                 Ok((of, sample)) if of == id => {

@@ -90,7 +90,7 @@ async fn follow(
     };
     let mut source = desk.scans.follow(parcel, last_seen(&headers));
     let (tx, scans) = mpsc::channel(QUEUE);
-    // LEAK: only a send tells it that the visitor has left.
+    // LEAK: only a failed send tells that the visitor has left.
     tokio::spawn(async move {
         while let Some(scan) = source.next().await {
             if tx.send(scan).await.is_err() {

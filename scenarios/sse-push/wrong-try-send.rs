@@ -1,4 +1,4 @@
-//! Lets the producer beat, with a `try_send` whose answer it ignores.
+//! Lets the producer send a heartbeat, with a `try_send` whose error it ignores.
 //!
 //! A parcel service pushes every scan of a parcel to the browsers that have the parcel's page open. Few parcels move at night.
 //!
@@ -96,7 +96,7 @@ async fn follow(
             let scan = tokio::select! {
                 scan = source.next() => scan,
                 _ = beat.tick() => {
-                    // LEAK: full or closed, it is all the same.
+                    // LEAK: ignores a closed channel as a full one.
                     let _ = tx.try_send(None);
                     continue;
                 }

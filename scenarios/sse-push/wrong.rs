@@ -1,4 +1,4 @@
-//! Beats four times a second instead of twice a minute, to notice sooner who has left.
+//! Sends a heartbeat four times a second instead of twice a minute, to notice sooner who has left.
 //!
 //! A parcel service pushes every scan of a parcel to the browsers that have the parcel's page open. Few parcels move at night.
 //!
@@ -89,7 +89,7 @@ async fn follow(
     };
     let mut source = desk.scans.follow(parcel, last_seen(&headers));
     let (tx, scans) = mpsc::channel(QUEUE);
-    // LEAK: only a send tells it that the visitor has left.
+    // LEAK: only a failed send tells that the visitor has left.
     tokio::spawn(async move {
         while let Some(scan) = source.next().await {
             if tx.send(scan).await.is_err() {

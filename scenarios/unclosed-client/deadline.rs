@@ -5,7 +5,7 @@
 //!
 //! Run it: `cargo run --bin unclosed-client-deadline`
 //!
-//! You will see the watches of the last second while rounds are under way, and then none.
+//! You will see the watches of the last two seconds while rounds are under way, and then none.
 
 mod world;
 

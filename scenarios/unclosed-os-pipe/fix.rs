@@ -1,4 +1,4 @@
-//! Gives every tool a pipe of its own, and takes no write end home.
+//! Gives every tool a pipe of its own, and keeps no write end of it.
 //!
 //! A build desk starts tools, and collects what they print through a pipe.
 //!

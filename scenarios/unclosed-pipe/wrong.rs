@@ -56,7 +56,7 @@ impl Desk {
         for row in file {
             rows.send(Some(row)).await?;
         }
-        // LEAK: one worker takes this last word; three wait on.
+        // LEAK: one worker takes this `None`; three go on waiting.
         rows.send(None).await?;
         Ok(job)
     }

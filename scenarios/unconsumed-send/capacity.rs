@@ -1,4 +1,4 @@
-//! Gives every sender a place: no send waits, and every offer stays in memory.
+//! Gives the channel room for every offer: no send waits, and every offer stays in memory.
 //!
 //! Run it: `cargo run --bin unconsumed-send-capacity`
 //!
@@ -50,7 +50,7 @@ impl Desk {
     async fn search(&self, visitor: u64) -> anyhow::Result<()> {
         // Each supplier's task sends one offer. This search
         // receives; its end, or the last sender's, closes.
-        // FIX: one place each, so that no send ever waits.
+        // FIX: room for every offer, so that no send ever waits.
         let (tx, mut rx) = mpsc::channel(SUPPLIERS.len());
         for supplier in SUPPLIERS {
             let tx = tx.clone();

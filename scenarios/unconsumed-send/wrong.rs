@@ -50,7 +50,7 @@ impl Desk {
     async fn search(&self, visitor: u64) -> anyhow::Result<()> {
         // Each supplier's task sends one offer. This search
         // receives; its end, or the last sender's, closes.
-        // LEAK: room for four moves the threshold, no more.
+        // LEAK: there is room for four; the other senders wait.
         let (tx, mut rx) = mpsc::channel(4);
         for supplier in SUPPLIERS {
             let tx = tx.clone();

@@ -73,7 +73,7 @@ impl Hub {
         let evicted = CancellationToken::new();
         let member = Member { queue, evicted: evicted.clone() };
         let seat = self.members.join(&room, member);
-        // FIX: whichever ends first ends the member.
+        // FIX: the first branch that is done ends the member.
         tokio::select! {
             done = self.listen(&seat, words) => done,
             done = write(queued, line) => done,

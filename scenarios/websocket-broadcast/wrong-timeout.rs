@@ -91,7 +91,7 @@ impl Hub {
                 let send = async {
                     member.line.lock().await.send(said).await
                 };
-                // LEAK: the send ends, the member stays.
+                // LEAK: the send is given up, and the member stays.
                 let _ = timeout(SEND_MAX, send).await;
             });
         }

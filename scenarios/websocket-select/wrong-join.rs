@@ -1,4 +1,4 @@
-//! Waits for both tasks, so that none is forgotten.
+//! Waits for both tasks, so that neither is forgotten.
 //!
 //! A score page keeps a WebSocket open for every fan: one task sends the score, one hears the cheers. Goals are rare.
 //!
@@ -63,7 +63,7 @@ impl Game {
         let (sink, stream) = socket.split();
         let sender = tokio::spawn(send(sink, self.score.subscribe()));
         let hearer = tokio::spawn(hear(stream));
-        // LEAK: one of them waits for a goal.
+        // LEAK: one of the two tasks waits for the next goal.
         let (sent, heard) = tokio::join!(sender, hearer);
         sent?.and(heard?)
     }

@@ -1,4 +1,4 @@
-//! The fixed pool with admission control in front: optional work is left out when many tasks live, and a bucket says no.
+//! The fixed pool with admission control in front: optional work is left out at many live tasks, and a token bucket refuses.
 //!
 //! A ferry line quotes fares over HTTP. Every list of prices has its own pool of workers, and a new list comes now and then.
 //!

@@ -97,7 +97,7 @@ impl Pool {
     }
 
     async fn stop(self) {
-        // FIX: the signal that the workers wait for.
+        // FIX: this is the signal that the workers wait for.
         self.done.cancel();
         self.workers.close();
         let _ = timeout(STOP_MAX, self.workers.wait()).await;

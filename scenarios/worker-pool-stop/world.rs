@@ -59,7 +59,8 @@ struct Books {
     audited: AtomicU64,
     lost: AtomicU64,
     cut: AtomicU64,
-    stop_ms: AtomicU64,
+    /// How long stops took, in microseconds: some take less than a millisecond.
+    stop_micros: AtomicU64,
 }
 
 /// A question under way. One that is dropped was cut in the middle.
@@ -87,7 +88,7 @@ impl Default for Office {
             audited: AtomicU64::new(0),
             lost: AtomicU64::new(0),
             cut: AtomicU64::new(0),
-            stop_ms: AtomicU64::new(0),
+            stop_micros: AtomicU64::new(0),
         }))
     }
 }
@@ -95,14 +96,15 @@ impl Default for Office {
 impl Office {
     pub(crate) fn show(&self, stage: &stage::Stage) {
         type Read = fn(&Books) -> &AtomicU64;
-        let gauges: [(&str, Read); 3] = [
-            ("lost", |books| &books.lost),
-            ("cut", |books| &books.cut),
-            ("stop_ms", |books| &books.stop_ms),
+        let gauges: [(&str, Read, u64); 3] = [
+            ("lost", |books| &books.lost, 1),
+            ("cut", |books| &books.cut, 1),
+            ("stop_ms", |books| &books.stop_micros, 1_000),
         ];
-        for (name, read) in gauges {
+        for (name, read, unit) in gauges {
             let books = self.0.clone();
-            let read = move || read(&books).load(Ordering::SeqCst);
+            let read =
+                move || read(&books).load(Ordering::SeqCst) / unit;
             stage.gauge(name, read);
         }
     }
@@ -167,8 +169,8 @@ impl Office {
                 async { self.0.is_held.send_replace(false) };
             // In this order: the first poll tells the pool.
             tokio::join!(biased; reload, release);
-            let took = began.elapsed().as_millis() as u64;
-            self.0.stop_ms.fetch_add(took, Ordering::SeqCst);
+            let took = began.elapsed().as_micros() as u64;
+            self.0.stop_micros.fetch_add(took, Ordering::SeqCst);
             anyhow::Ok(())
         };
         let both = async { tokio::join!(asks, change) };

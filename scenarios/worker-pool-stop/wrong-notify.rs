@@ -1,4 +1,4 @@
-//! Calls to all workers that the pool is stopped, and nobody who is at work hears it.
+//! Wakes all waiting workers with `notify_waiters`, and a worker that is busy is not waiting.
 //!
 //! A ferry line quotes fares over HTTP. Every list of prices has its own pool of workers, and a new list comes now and then.
 //!
@@ -92,7 +92,7 @@ impl Pool {
 
     async fn stop(self) {
         self.jobs.close();
-        // LEAK: it tells those who wait, and nobody waits at work.
+        // LEAK: this wakes who waits; workers at work do not.
         self.done.notify_waiters();
     }
 }

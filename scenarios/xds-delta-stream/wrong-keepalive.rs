@@ -97,7 +97,7 @@ impl Plane {
             let snapshot = news.borrow_and_update().clone();
             session.answer(&snapshot, &answers).await?;
         }
-        // LEAK: the connection lives; every `?` above leaves without this line.
+        // LEAK: the Envoy lives; `?` above leaves without this line.
         self.streams.lock().unwrap().remove(&id);
         Ok(())
     }

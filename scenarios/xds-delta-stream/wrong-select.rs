@@ -1,4 +1,4 @@
-//! Lets the reader watch for the end of its consumer, and keeps the stream's entry, whose queue it is.
+//! Lets the reader watch for the end of its queue's receiver, which the stream's entry keeps.
 //!
 //! A control plane tells its Envoys what to serve, over one delta stream each. The inventory of Envoys is down.
 //!
@@ -85,7 +85,7 @@ impl Plane {
             let snapshot = news.borrow_and_update().clone();
             session.answer(&snapshot, &answers).await?;
         }
-        // LEAK: skipped by `?`, it closes nothing for anybody.
+        // LEAK: every `?` above leaves without this line.
         self.streams.lock().unwrap().remove(&id);
         Ok(())
     }

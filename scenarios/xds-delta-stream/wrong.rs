@@ -85,7 +85,7 @@ impl Plane {
             let snapshot = news.borrow_and_update().clone();
             session.answer(&snapshot, &answers).await?;
         }
-        // LEAK: there is room; but every `?` above leaves without this line.
+        // LEAK: with room too, `?` above leaves without this line.
         self.streams.lock().unwrap().remove(&id);
         Ok(())
     }

@@ -173,12 +173,23 @@ test('without a script the drawings of all gauges, diffs, tables and answers are
     const chart = page.locator('.wb-chart').first();
     assert.equal(await chart.locator('button, .wb-bar:visible').count(), 0);
     await everyGaugeCanBeChosen(page, chart);
+    const listing = page.locator('.wb-listing').first();
+    assert.ok(await listing.locator('.wb-gap').count() >= 1);
+    assert.equal(await listing.locator('pre:visible').count(), 1);
+    await listing.locator('summary').click();
+    assert.equal(await listing.locator('pre:visible').count(), 2);
     const diff = page.locator('.wb-diff').first();
+    await diff.locator('.wb-hunks ins').first().waitFor();
+    assert.equal(await diff.locator('pre:visible').count(), 1);
+    await diff.locator('summary').click();
     await diff.locator('.wb-uni ins').first().waitFor();
-    await diff.getByText('Side by side').click();
-    await diff.locator('.wb-split').waitFor();
+    for (const [at, shown] of [[1, '.wb-split'], [2, '.wb-uni del'], [3, '.wb-uni ins'], [0, '.wb-uni ins']]) {
+      await diff.locator('.wb-views label').nth(at).click();
+      await diff.locator(shown).first().waitFor();
+      assert.equal(await diff.locator('.wb-uni del:visible').count() > 0, at === 0 || at === 2);
+    }
     for (const table of ['.wb-gauges', '.wb-sides', '.wb-survivors']) await page.locator(table).first().waitFor();
-    const details = page.locator('details').first();
+    const details = page.locator('.wb-answer').first();
     await details.locator('summary').click();
     await details.locator('p').first().waitFor();
     await keep(page, `no-script-${viewport.width}`, { fullPage: true });
@@ -255,13 +266,13 @@ test('in print there are drawings, diffs and questions, no answers, and nothing 
   for (const details of await page.locator('details').all()) await details.evaluate(details => { details.open = true; });
   await page.emulateMedia({ media: 'print' });
   await page.locator('.wb-drawing polyline.wb-leak').first().waitFor();
-  await page.locator('.wb-uni del').first().waitFor();
-  assert.equal(await page.locator('main :is(button, select, canvas, label, .wb-split, .wb-screen details):visible').count(), 0);
+  await page.locator('.wb-hunks del').first().waitFor();
+  assert.equal(await page.locator('main :is(button, select, canvas, label, figure details):visible').count(), 0);
   assert.ok(await page.locator('main summary:visible').count() >= 4);
   assert.equal(await page.locator('main details > :not(summary):visible').count(), 0);
   const kept = what => page.locator(what).first().evaluate(element => getComputedStyle(element).breakInside);
   for (const whole of ['.wb-chart', '.wb-screen', '.wb-gauges', '.wb-survivors', 'main tr']) assert.equal(await kept(whole), 'avoid', whole);
-  for (const long of ['.wb-diff', '.wb-uni pre', '.wb-uni code']) assert.equal(await kept(long), 'auto', long);
+  for (const long of ['.wb-diff', '.wb-hunks pre', '.wb-hunks code']) assert.equal(await kept(long), 'auto', long);
   for (const head of ['main h2', 'main caption', 'main thead']) {
     assert.equal(await page.locator(head).first().evaluate(element => getComputedStyle(element).breakAfter), 'avoid', head);
   }
@@ -292,6 +303,11 @@ test('the keyboard reaches the sidebar, the run and the views, and stays in the 
   assert.notEqual(await page.locator('.wb-drawing:visible .wb-story').first().textContent(), first);
   assert.notEqual(await page.locator('.wb-gauge label:has(:focus-visible)').evaluate(label => getComputedStyle(label).outlineStyle), 'none');
   await tabTo('.wb-run');
+  await tabTo('.wb-listing summary');
+  await page.keyboard.press('Enter');
+  await tabTo('.wb-listing details pre');
+  await tabTo('.wb-diff summary');
+  await page.keyboard.press('Enter');
   await tabTo('.wb-views input');
   await page.keyboard.press('ArrowRight');
   assert.ok(await focused('.wb-views [value=split]:checked'));

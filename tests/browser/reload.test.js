@@ -68,17 +68,17 @@ const verdict = page => page.locator('.wb-verdict').first();
 
 test('a change shows in the open page, at the same place, with what was open and chosen', async () => {
   const page = await open();
-  await page.locator('main details summary').nth(1).click();
+  await page.locator('.wb-diff summary').first().click();
   await page.locator('.wb-gauge label').nth(2).click();
   await page.locator('.wb-views label').nth(1).click();
   await page.evaluate(() => scrollTo(0, 700));
   await shows(page, save());
   await until('the page is where it was', 5_000, () => page.evaluate(() => Math.abs(scrollY - 700) < 5));
   const state = await page.evaluate(() => [
-    [...document.querySelectorAll('main details')].map(details => details.open).indexOf(true),
+    [...document.querySelectorAll('main details')].filter(details => details.open).map(details => details.parentElement.className).join(),
     ...['.wb-gauge', '.wb-views'].map(group => [...document.querySelector(group).querySelectorAll('input')].findIndex(radio => radio.checked)),
   ]);
-  assert.deepEqual(state, [1, 2, 1]);
+  assert.deepEqual(state, ['wb-diff', 2, 1]);
   assert.equal(page.loads, 2);
 
   // A page that is opened now shows the change already, and is not loaded twice. It asks again, and hears of nothing new.

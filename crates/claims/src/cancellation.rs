@@ -72,7 +72,7 @@ pub(crate) const CLAIMS: &[Claim] = &[
     ),
     Claim::steady(
         "join-all-many",
-        "beyond 30 futures try_join_all answers in order, and an error waits behind who waits",
+        "where there may be more than 30 futures, try_join_all takes results in order, and an error waits behind a future that waits",
         || paused(join_all_many()),
     ),
     Claim::steady(

@@ -30,6 +30,11 @@ pub(crate) const CLAIMS: &[Claim] = &[
         || paused(recv_clone_forgotten()),
     ),
     Claim::steady(
+        "recv-after-close",
+        "recv returns None after rx.close() too, with a sender alive",
+        || paused(recv_after_close()),
+    ),
+    Claim::steady(
         "quiet-upstream",
         "a producer on a quiet upstream never learns that its consumer left",
         || paused(quiet_upstream()),
@@ -141,6 +146,18 @@ async fn recv_clone_forgotten() -> anyhow::Result<Value> {
     }))
 }
 // ANCHOR_END: recv-clone-forgotten
+
+// ANCHOR: recv-after-close
+/// The receiver closes the channel; the sender is not dropped.
+async fn recv_after_close() -> anyhow::Result<Value> {
+    let (alive, mut rx) = mpsc::channel::<u8>(1);
+    rx.close();
+    let last = rx.recv().await;
+    let last = if last.is_none() { "None" } else { "Some" };
+    let send = word(&alive.send(1).await);
+    Ok(json!({ "last_recv": last, "send_returned": send }))
+}
+// ANCHOR_END: recv-after-close
 
 // ANCHOR: quiet-upstream
 /// Ten producers forward from an upstream that says nothing. Their

@@ -1,6 +1,15 @@
 //! A claim, and the ground that all of them stand on.
 
-use std::{collections::BTreeSet, panic::Location, time::Duration};
+use std::{
+    collections::BTreeSet,
+    future::poll_fn,
+    panic::Location,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
 
 use serde_json::Value;
 use tokio::runtime::{Builder, Handle};
@@ -89,6 +98,18 @@ pub(crate) fn alive() -> usize {
 /// An hour of paused time: passes as soon as no task can run.
 pub(crate) async fn settle() {
     tokio::time::sleep(Duration::from_secs(3600)).await;
+}
+
+/// The same future, which counts how often it is polled.
+pub(crate) fn counted<F: Future>(
+    polls: &Arc<AtomicUsize>,
+    future: F,
+) -> impl Future<Output = F::Output> + use<F> {
+    let (polls, mut future) = (polls.clone(), Box::pin(future));
+    poll_fn(move |context| {
+        polls.fetch_add(1, SeqCst);
+        future.as_mut().poll(context)
+    })
 }
 
 /// What a call returned, in one word.

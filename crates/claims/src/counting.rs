@@ -5,7 +5,7 @@ use std::{future::pending, hint::black_box, time::Instant};
 
 use serde_json::{Value, json};
 use tokio::{
-    runtime::{Builder, Handle},
+    runtime::{Builder, Handle, LocalOptions},
     task::{LocalSet, spawn_blocking},
 };
 
@@ -14,7 +14,7 @@ use crate::claim::{Claim, alive, paused, rounded, settle};
 pub(crate) const CLAIMS: &[Claim] = &[
     Claim::steady(
         "count-excludes",
-        "num_alive_tasks counts spawned tasks, and nothing else",
+        "num_alive_tasks counts the tasks of its own runtime, and nothing else",
         || paused(count_excludes()),
     ),
     Claim::steady(
@@ -43,11 +43,17 @@ async fn count_excludes() -> anyhow::Result<Value> {
     let spawned = alive();
     finish.send(())?;
     closure.await??;
+    let runtime = Builder::new_current_thread()
+        .build_local(LocalOptions::default())?;
+    runtime.spawn_local(pending::<()>());
+    let local_runtime = runtime.metrics().num_alive_tasks();
+    runtime.shutdown_background();
     Ok(json!({
         "block_on": block_on,
         "spawn_blocking": blocking - block_on,
         "spawn_local": local - blocking,
         "spawn": spawned - local,
+        "local_runtime": local_runtime,
     }))
 }
 // ANCHOR_END: count-excludes

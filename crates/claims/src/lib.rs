@@ -31,9 +31,16 @@ pub mod channels;
 mod claim;
 pub mod cli;
 pub mod counting;
+pub mod deadlines;
 pub mod endings;
+pub mod exits;
+pub mod hang_up;
+pub mod joining;
 pub mod loops;
+pub mod owners;
+pub mod pipes;
 pub mod record;
+pub mod runtime;
 
 pub use claim::{Claim, rounded};
 
@@ -41,6 +48,8 @@ pub use claim::{Claim, rounded};
 pub fn all() -> impl Iterator<Item = &'static Claim> {
     [channels::CLAIMS, cancellation::CLAIMS, endings::CLAIMS]
         .into_iter()
-        .chain([counting::CLAIMS, loops::CLAIMS])
+        .chain([counting::CLAIMS, loops::CLAIMS, hang_up::CLAIMS])
+        .chain([joining::CLAIMS, owners::CLAIMS, deadlines::CLAIMS])
+        .chain([pipes::CLAIMS, runtime::CLAIMS, exits::CLAIMS])
         .flatten()
 }

@@ -1,16 +1,20 @@
 //! Claims about loops around `select!`: which branch ends them, and
 //! which only look as if they did.
 
-use std::{future::pending, time::Duration};
+use std::{
+    future::pending,
+    sync::{Arc, atomic::Ordering::SeqCst},
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{Mutex, mpsc, watch},
     time::Instant,
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::claim::{Claim, alive, paused, settle};
+use crate::claim::{Claim, alive, counted, paused, settle};
 
 pub(crate) const CLAIMS: &[Claim] = &[
     Claim::steady(
@@ -42,6 +46,16 @@ pub(crate) const CLAIMS: &[Claim] = &[
         "select-token-last",
         "a biased select! that looks at the queue first works before it stops",
         || paused(select_biased(false)),
+    ),
+    Claim::steady(
+        "absent-receiver",
+        "an absent receiver is a branch that waits for ever: Go's nil channel",
+        || paused(absent_receiver()),
+    ),
+    Claim::steady(
+        "go-select",
+        "a reader that also waits for the end of its stream ends with it; the entry that owns its receiver stays",
+        || paused(go_select()),
     ),
 ];
 
@@ -160,3 +174,98 @@ async fn select_biased(first: bool) -> anyhow::Result<Value> {
 }
 // ANCHOR_END: select-token-last
 // ANCHOR_END: select-token-first
+
+// ANCHOR: absent-receiver
+/// A loop with two inputs. The second ends at once, and is absent
+/// from then on; on the first, something happens ten times.
+async fn absent_receiver() -> anyhow::Result<Value> {
+    let (tx, mut items) = mpsc::channel(1);
+    let (more_tx, more) = mpsc::channel(1);
+    let (polls, mut more) = (Arc::default(), Some(more));
+    let task = tokio::spawn(counted(&polls, async move {
+        loop {
+            tokio::select! {
+                item = items.recv() => {
+                    let Some(()) = item else { return };
+                }
+                // Kept, a closed receiver is ready every time.
+                item = next(&mut more) => {
+                    let Some(()) = item else { more = None; continue };
+                }
+            }
+        }
+    }));
+    settle().await;
+    drop(more_tx);
+    settle().await;
+    for _ in 0..10 {
+        tx.send(()).await?;
+        settle().await;
+    }
+    let polls_parked = polls.load(SeqCst);
+    drop(tx);
+    settle().await;
+    Ok(json!({
+        "polls": polls_parked,
+        "ended": task.is_finished(),
+    }))
+}
+
+/// An item of a receiver that may be absent. The other form is a
+/// branch with a condition, `if more.is_some()`.
+async fn next(more: &mut Option<mpsc::Receiver<()>>) -> Option<()> {
+    match more {
+        Some(more) => more.recv().await,
+        None => pending().await,
+    }
+}
+// ANCHOR_END: absent-receiver
+
+// ANCHOR: go-select
+/// Twenty streams end with an error after one request of three.
+/// Their entries stay in a registry, and own the receivers.
+async fn go_select() -> anyhow::Result<Value> {
+    let mut registry = Vec::new();
+    for _ in 0..20 {
+        let (tx, rx) = mpsc::channel(1);
+        let rx = Arc::new(Mutex::new(rx));
+        registry.push(rx.clone());
+        let stream = CancellationToken::new();
+        let end = stream.clone().cancelled_owned();
+        tokio::spawn(read(tx, end));
+        let _at_the_end_of_the_stream = stream.drop_guard();
+        rx.lock().await.recv().await;
+    }
+    settle().await;
+    let (left, entries) = (alive(), registry.len());
+    for _ in 0..20 {
+        let (tx, rx) = mpsc::channel(1);
+        let rx = Arc::new(Mutex::new(rx));
+        registry.push(rx.clone());
+        let sender = tx.clone();
+        // The receiver's end is not the stream's: it is kept.
+        let end = async move { sender.closed().await };
+        tokio::spawn(read(tx, end));
+        rx.lock().await.recv().await;
+    }
+    settle().await;
+    Ok(json!({
+        "readers_left": left,
+        "entries_left": entries,
+        "readers_left_watching_closed": alive() - left,
+    }))
+}
+
+/// Hands on three requests, until `end`.
+async fn read(to: mpsc::Sender<u8>, end: impl Future<Output = ()>) {
+    let send_all = async {
+        for request in 0..3 {
+            let _ = to.send(request).await;
+        }
+    };
+    tokio::select! {
+        () = send_all => {}
+        () = end => {}
+    }
+}
+// ANCHOR_END: go-select

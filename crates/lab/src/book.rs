@@ -4,25 +4,36 @@
 //! unknown. Here each of these fails, and so does a directive whose recording is missing.
 
 pub mod api;
+mod ask;
 mod beginning;
 mod card;
 mod claims;
+mod code;
 mod constant;
+pub mod deck;
 mod diff;
 mod directive;
 mod figure;
 pub mod glossary;
 mod html;
 mod include;
+mod index;
 mod issues;
+mod lines;
 pub mod links;
 mod map;
 mod parts;
+mod proof;
+pub mod questions;
+pub mod quiz;
 pub mod running;
 mod source;
+mod symptoms;
 mod syntax;
 mod tables;
+mod telltale;
 mod value;
+mod wording;
 
 use std::{
     collections::BTreeSet,
@@ -44,7 +55,7 @@ use tracing_subscriber::{Layer, layer, prelude::*};
 
 pub use self::source::For;
 
-use self::{api::Api, glossary::Glossary, source::Source};
+use self::{api::Api, glossary::Glossary, quiz::Quiz, source::Source};
 use crate::{
     catalogue::{self, Catalogue, Listed},
     made_by,
@@ -161,9 +172,13 @@ impl Preprocessor for Lab {
     }
 
     fn run(&self, ctx: &PreprocessorContext, mut book: Book) -> anyhow::Result<Book> {
-        let catalogue = Catalogue::read_in_order(&ctx.root, &listed(&book))?;
-        let source = Source::new(&ctx.root, &ctx.config.book.src, catalogue, parts::of(&book));
-        let (mut problems, linked) = (beginning::in_questions(&ctx.root)?, Linked::read(&ctx.root)?);
+        let listed = listed(&book);
+        let catalogue = Catalogue::read_in_order(&ctx.root, &listed)?;
+        let quiz =
+            Quiz::read(&ctx.root, &listed.into_iter().map(|(page, _)| page).collect::<Vec<_>>(), seed(&ctx.config)?);
+        let (mut problems, linked) = (quiz.faults().to_vec(), Linked::read(&ctx.root)?);
+        problems.extend(beginning::in_questions(&ctx.root)?);
+        let source = Source::new(&ctx.root, &ctx.config.book.src, catalogue, parts::of(&book)).asking(quiz);
         book.for_each_mut(|item| {
             if let BookItem::Chapter(chapter) = item {
                 problems.extend(fill_in(&source, &linked, chapter));
@@ -180,6 +195,12 @@ impl Preprocessor for Lab {
         ensure!(problems.is_empty(), "{}", problems.join("\n"));
         Ok(book)
     }
+}
+
+/// What the options of all questions are shuffled with: `seed` in `[preprocessor.lab]` of `book.toml`.
+fn seed(config: &Config) -> anyhow::Result<u64> {
+    let seed = config.get("preprocessor.lab.seed").context("`seed` of [preprocessor.lab] in book.toml is no number")?;
+    Ok(seed.unwrap_or(deck::SEED))
 }
 
 /// The chapters as mdBook has them, so that order and titles are those of the book that is built.

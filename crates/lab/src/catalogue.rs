@@ -14,7 +14,10 @@ use mdbook_summary::{Summary, SummaryItem};
 use serde::Deserialize;
 use stage::Statement;
 
-use crate::side::{Side, capital};
+use crate::{
+    side::{Side, capital},
+    topic::Topic,
+};
 
 /// Where the chapters are, from the root.
 const CHAPTERS: &str = "book/src";
@@ -55,8 +58,8 @@ pub struct Scenario {
 pub struct Card {
     /// What to ask first, of the code.
     pub question: String,
-    /// What somebody sees or is told before they know that it is a leak.
-    pub symptoms: Vec<String>,
+    /// What somebody sees or is told before they know that it is a leak, under the heading where they look for it.
+    pub symptoms: BTreeMap<Topic, Vec<String>>,
 }
 
 /// A scenario that cannot be read.
@@ -243,7 +246,7 @@ fn scenario(name: &str, dir: &Path) -> anyhow::Result<Scenario> {
     let Package { name: package, description, metadata } = manifest.package;
     ensure!(package == name, "{file}: the package must be called {name}, as its folder is");
     if let Some(card) = &metadata.card {
-        let filled = !card.question.is_empty() && !card.symptoms.is_empty();
+        let filled = !card.question.is_empty() && card.symptoms.values().any(|remarks| !remarks.is_empty());
         ensure!(filled, "{file}: [package.metadata.card] is empty");
     }
     let mut sides = Vec::new();

@@ -27,6 +27,7 @@ pub mod screen;
 pub mod series;
 pub mod serve;
 pub mod side;
+pub mod topic;
 pub mod verdict;
 pub mod view;
 pub mod words;

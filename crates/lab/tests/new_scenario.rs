@@ -6,7 +6,7 @@ use std::{
 };
 
 /// What a workspace needs to build a scenario, and the script to write one.
-const PARTS: [&str; 11] = [
+const PARTS: [&str; 12] = [
     "Cargo.toml",
     "Cargo.lock",
     ".cargo",
@@ -16,6 +16,7 @@ const PARTS: [&str; 11] = [
     "book.toml",
     "book/src",
     "book/recordings",
+    "book/questions",
     "README.md",
     "rustfmt.toml",
 ];
@@ -67,14 +68,16 @@ fn the_skeleton_is_tidy_as_it_is_but_for_its_placeholders() {
     copy.git(&["add", "--all"]);
     // It is not recorded here; that is another test's, and takes a run.
     let recorded = ["--skip", "every_recording_is", "--skip", "with_a_chapter_a_recording_and_a_picture"];
-    let whole = [&["scenarios::", "chapters::", "--skip", "no_placeholder"][..], &recorded].concat();
+    let whole = [&["scenarios::", "chapters::", "questions::", "--skip", "no_placeholder"][..], &recorded].concat();
     let tidy = copy.tidy(&whole);
     let words = String::from_utf8_lossy(&tidy.stdout);
     assert!(tidy.status.success() && words.contains("the_template_and_shows_its_own_scenario ... ok"), "{words}");
     // Kept as it is, it would stand in the book.
     let kept = copy.tidy(&["no_placeholder_is_kept"]);
     let words = String::from_utf8_lossy(&kept.stdout).into_owned() + &String::from_utf8_lossy(&kept.stderr);
-    assert!(words.contains("book/src/unread-mail.md still says \"replace me\""), "{words}");
+    for file in ["book/src/unread-mail.md", "book/questions/unread-mail.toml"] {
+        assert!(words.contains(&format!("{file} still says \"replace me\"")), "{words}");
+    }
 }
 
 #[test]
@@ -84,7 +87,8 @@ fn the_skeleton_is_judged_right_as_it_is() {
     assert!(written.status.success(), "{written:?}");
     assert!(copy.read("book/src/SUMMARY.md").ends_with("\n- [Unread mail](unread-mail.md)\n"));
     assert!(copy.read("book/src/unread-mail.md").starts_with("# Unread mail\n"));
-    for file in ["scenarios/unread-mail/leak.rs", "scenarios/unread-mail/Cargo.toml", "book/src/unread-mail.md"] {
+    let (page, questions) = ("book/src/unread-mail.md", "book/questions/unread-mail.toml");
+    for file in ["scenarios/unread-mail/leak.rs", "scenarios/unread-mail/Cargo.toml", page, questions] {
         assert!(!copy.read(file).to_lowercase().contains("unnamed"), "{file}");
     }
     copy.cargo(&["fmt", "--check", "-p", "unread-mail"]);

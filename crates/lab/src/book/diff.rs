@@ -1,12 +1,20 @@
-//! `{{#diff}}`: the same region of two sides, as one diff, side by side, or one of them alone.
+//! `{{#diff}}`: the same region of two sides. First the few lines that changed; below them, folded, the whole region as one diff, side by
+//! side, or one of the two alone.
 //!
-//! The views are radio buttons and CSS, so they need no script; without CSS and in print the diff is what is there.
+//! The views are radio buttons and CSS, so they need no script; without CSS all of them are there. Paper has the changed lines.
 
 use anyhow::{Context, ensure};
-use similar::{Algorithm, ChangeTag, TextDiff};
+use similar::ChangeTag;
 
-use super::{html, include, source, source::Source};
-use crate::side;
+use super::{
+    include,
+    lines::{self, Change, Piece},
+    source,
+    source::Source,
+};
+
+/// Lines before and behind each change.
+const AROUND: usize = 3;
 
 pub(super) fn diff(
     source: &Source,
@@ -16,38 +24,55 @@ pub(super) fn diff(
     sides: [&str; 2],
 ) -> anyhow::Result<String> {
     let [old, new] = sides;
+    let [old_text, new_text] = regions(source, scenario, anchor, sides)?;
+    let changes = lines::changes(&old_text, &new_text);
+    let views = Views::of(&changes);
+    let choices =
+        [("diff", "Diff".to_owned()), ("split", "Side by side".to_owned()), ("old", only(old)), ("new", only(new))];
+    let radios: String = choices.iter().map(|(value, label)| radio(id, value, label)).collect();
+    let whole = lines::whole(anchor);
+    Ok(format!(
+        "<figure class=\"wb-diff\"><figcaption>{}</figcaption><div class=\"wb-hunks\">{}</div>\
+         <details class=\"wb-more\"><summary>{whole}: diff, side by side, each alone</summary>\
+         <fieldset class=\"wb-views\"><legend>{scenario}: {old} and {new}</legend>{radios}</fieldset>\
+         <div class=\"wb-uni\">{}</div><div class=\"wb-split\">{}{}</div></details></figure>",
+        caption(scenario, sides, &changes),
+        lines::block(&format!("What changes from {old} to {new}"), &hunks(&changes)),
+        lines::block(&format!("All lines from {old} to {new}"), &views.unified),
+        half(old, &views.old),
+        half(new, &views.new)
+    ))
+}
+
+/// The same region of two sides, which must differ in it.
+pub(super) fn regions(source: &Source, scenario: &str, anchor: &str, sides: [&str; 2]) -> anyhow::Result<[String; 2]> {
     let region = |side| {
         let text = source.side(scenario, side)?;
         include::region(&text, anchor).with_context(|| source::side_file(scenario, side))
     };
-    let (old_text, new_text) = (region(old)?, region(new)?);
-    ensure!(old_text != new_text, "`{anchor}` is the same in {old} and {new}");
-    let lines = Lines::between(&old_text, &new_text);
-    let views =
-        [("diff", "Diff".to_owned()), ("split", "Side by side".to_owned()), ("old", only(old)), ("new", only(new))];
-    let radios: String = views.iter().map(|(value, label)| radio(id, value, label)).collect();
-    Ok(format!(
-        "<figure class=\"wb-diff\"><fieldset class=\"wb-views\"><legend>{scenario}: {old} and {new}</legend>{radios}</fieldset>\
-         <div class=\"wb-uni\">{}</div><div class=\"wb-split\">{}{}</div><figcaption>{}</figcaption></figure>",
-        code(&format!("From {old} to {new}"), &lines.unified),
-        half(old, &lines.old),
-        half(new, &lines.new),
-        caption(scenario, sides, &lines)
-    ))
+    let [old, new] = sides;
+    let regions = [region(old)?, region(new)?];
+    ensure!(regions[0] != regions[1], "`{anchor}` is the same in {old} and {new}");
+    Ok(regions)
 }
 
-fn caption(scenario: &str, [old, new]: [&str; 2], lines: &Lines) -> String {
+fn hunks(changes: &[Change]) -> String {
+    let piece = |piece: Piece<&Change>| match piece {
+        Piece::Line(change) => lines::line(lines::element(change.tag), &change.text),
+        Piece::Gap(lines) => lines::gap(lines),
+    };
+    lines::near(changes, AROUND).into_iter().map(piece).collect()
+}
+
+fn caption(scenario: &str, [old, new]: [&str; 2], changes: &[Change]) -> String {
+    let lines = |tag| lines::count(changes.iter().filter(|one| one.tag == tag).count());
     format!(
         "<code>{}</code> → <code>{}</code>: {} removed, {} added.",
         source::side_file(scenario, old),
         source::side_file(scenario, new),
-        plural(lines.removed),
-        plural(lines.added)
+        lines(ChangeTag::Delete),
+        lines(ChangeTag::Insert)
     )
-}
-
-fn plural(lines: usize) -> String {
-    if lines == 1 { "1 line".to_owned() } else { format!("{lines} lines") }
 }
 
 fn only(side: &str) -> String {
@@ -60,55 +85,42 @@ fn radio(id: &str, value: &str, label: &str) -> String {
 }
 
 fn half(side: &str, body: &str) -> String {
-    format!("<div><p class=\"wb-half\" aria-hidden=\"true\">{side}</p>{}</div>", code(side, body))
+    format!("<div><p class=\"wb-half\" aria-hidden=\"true\">{side}</p>{}</div>", lines::block(side, body))
 }
 
-fn code(label: &str, body: &str) -> String {
-    format!(
-        "<pre class=\"wb-code\" tabindex=\"0\" role=\"group\" aria-label=\"{label}\">\
-         <code class=\"language-rust noplayground\">{body}</code></pre>"
-    )
-}
-
-/// The lines of each view, as HTML.
+/// All lines of each view, as HTML.
 #[derive(Default)]
-struct Lines {
+struct Views {
     unified: String,
     old: String,
     new: String,
-    removed: usize,
-    added: usize,
     /// Lines in `old` and in `new` so far, paddings included.
     heights: (usize, usize),
 }
 
-impl Lines {
-    fn between(old: &str, new: &str) -> Self {
-        let mut lines = Self::default();
-        // Patience keeps unique lines together, which reads better in code.
-        for change in TextDiff::configure().algorithm(Algorithm::Patience).diff_lines(old, new).iter_all_changes() {
-            lines.add(change.tag(), change.value());
-        }
-        lines.level();
-        lines
+impl Views {
+    fn of(changes: &[Change]) -> Self {
+        let mut views = Self::default();
+        changes.iter().for_each(|change| views.add(change));
+        views.level();
+        views
     }
 
-    fn add(&mut self, tag: ChangeTag, text: &str) {
+    fn add(&mut self, Change { tag, text }: &Change) {
+        let line = lines::line(lines::element(*tag), text);
+        self.unified += &line;
         match tag {
             ChangeTag::Equal => {
                 self.level();
-                let same = line("span", text);
-                [&mut self.unified, &mut self.old, &mut self.new].into_iter().for_each(|view| *view += &same);
+                [&mut self.old, &mut self.new].into_iter().for_each(|view| *view += &line);
             }
             ChangeTag::Delete => {
-                let gone = line("del", text);
-                [&mut self.unified, &mut self.old].into_iter().for_each(|view| *view += &gone);
-                (self.removed, self.heights.0) = (self.removed + 1, self.heights.0 + 1);
+                self.old += &line;
+                self.heights.0 += 1;
             }
             ChangeTag::Insert => {
-                let come = line("ins", text);
-                [&mut self.unified, &mut self.new].into_iter().for_each(|view| *view += &come);
-                (self.added, self.heights.1) = (self.added + 1, self.heights.1 + 1);
+                self.new += &line;
+                self.heights.1 += 1;
             }
         }
     }
@@ -121,12 +133,6 @@ impl Lines {
         self.new += &PAD.repeat(old.saturating_sub(new));
         self.heights = (0, 0);
     }
-}
-
-/// One line of code. The line end stays inside, or a `//` comment would swallow the next line when it is coloured.
-fn line(tag: &str, text: &str) -> String {
-    let marked = if side::marker(text).is_some() { " wb-marked" } else { "" };
-    format!("<{tag} class=\"wb-line{marked}\">{}&#10;</{tag}>", html::text(text.trim_end_matches('\n')))
 }
 
 #[cfg(test)]
@@ -150,10 +156,11 @@ mod tests {
 
     #[test]
     fn the_halves_of_a_diff_have_the_same_height() {
-        let lines = Lines::between("a\nb\nc\nd\n", "a\nx\nd\ne\n");
-        assert_eq!((lines.removed, lines.added), (2, 2));
-        assert_eq!(lines.old.matches("wb-line").count(), lines.new.matches("wb-line").count());
-        assert_eq!(lines.unified.matches("wb-line").count(), 6);
+        let changes = lines::changes("a\nb\nc\nd\n", "a\nx\nd\ne\n");
+        let views = Views::of(&changes);
+        assert!(caption("s", ["a", "b"], &changes).ends_with(": 2 lines removed, 2 lines added."));
+        assert_eq!(views.old.matches("wb-line").count(), views.new.matches("wb-line").count());
+        assert_eq!(views.unified.matches("wb-line").count(), 6);
     }
 
     #[test]
@@ -163,5 +170,13 @@ mod tests {
         assert_eq!(html.matches("type=\"radio\" name=\"view-id\"").count(), 4);
         assert!(html.contains("Leak only") && html.contains("Fix only"));
         assert!(html.contains("&lt;"), "generics are escaped");
+    }
+
+    #[test]
+    fn the_changed_lines_come_first_and_the_whole_region_is_folded() {
+        let html = views("service", ["leak", "fix"]).unwrap();
+        let (first, fold) = html.split_once("<details class=\"wb-more\"><summary>The whole service: ").unwrap();
+        assert!(first.contains("<del") && first.contains("<ins") && first.contains("wb-gap"), "{first}");
+        assert!(!fold.contains("wb-gap") && fold.contains("wb-uni") && fold.contains("wb-split"), "{fold}");
     }
 }

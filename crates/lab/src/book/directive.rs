@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, bail, ensure};
 
 use super::{
-    card, constant, diff, figure, html, map,
+    ask, card, code, constant, diff, figure, html, index, map, questions,
     source::{Source, Told},
     syntax::{self, Problem},
     tables, value,
@@ -81,6 +81,11 @@ impl Place<'_> {
             self.ensure_alone()?;
             return Ok(table + "\n");
         }
+        if let "predict" | "questions" = *name {
+            let [page] = args else { bail!("write `{{{{#{name} PAGE}}}}`") };
+            self.ensure_alone()?;
+            return self.asked(name, page);
+        }
         let [scenario, rest @ ..] = args else { bail!("it names no scenario") };
         if *name == "value" {
             let [side, path] = rest else { bail!("write `{{{{#value NAME SIDE PATH}}}}`") };
@@ -93,14 +98,26 @@ impl Place<'_> {
         Ok(block + "\n")
     }
 
+    /// Questions, with the directives of their texts filled in.
+    fn asked(&self, name: &str, page: &str) -> anyhow::Result<String> {
+        let own = self.chapter.with_extension("");
+        ensure!(own == Path::new(page), "write `{{{{#{name} {}}}}}`: a page shows its own questions", own.display());
+        let text = if name == "predict" { ask::predict(self.source, page) } else { ask::others(self.source, page) };
+        let (filled, problems) = fill_in(self.source, self.chapter, &text?);
+        let said: Vec<_> = problems.into_iter().map(|Problem { text, why, .. }| format!("{text}: {why}")).collect();
+        ensure!(said.is_empty(), "{}: {}", questions::file(page), said.join("; "));
+        Ok(filled)
+    }
+
     /// What is made of all scenarios, and so names none.
     fn of_all(&self, name: &str, args: &[&str]) -> anyhow::Result<Option<String>> {
         let table = match name {
             "card" => card::card,
-            "symptoms" => card::symptoms,
-            "moved" => card::gauges,
-            "waits" => card::waits,
-            "movement" => card::movement,
+            "symptoms" => index::symptoms,
+            "moved" => index::moved,
+            "waits" => index::waits,
+            "movement" => index::movement,
+            "late" => |source: &Source| Ok(index::late(source)),
             "glossary" => |source: &Source| source.glossary()?.list(),
             "map" => |source: &Source| Ok(map::map(source)),
             _ => return Ok(None),
@@ -114,6 +131,8 @@ impl Place<'_> {
         match (name, rest) {
             ("chart", []) => figure::chart(self.source, &self.id(), scenario, &["leak", "fix"]),
             ("chart", sides) => figure::chart(self.source, &self.id(), scenario, sides),
+            ("code", [anchor]) => code::code(self.source, scenario, anchor),
+            ("code", _) => bail!("write `{{{{#code NAME ANCHOR}}}}`"),
             ("diff", [anchor]) => diff::diff(self.source, &self.id(), scenario, anchor, ["leak", "fix"]),
             ("diff", [anchor, a, b]) => diff::diff(self.source, &self.id(), scenario, anchor, [a, b]),
             ("diff", _) => bail!("write `{{{{#diff NAME ANCHOR}}}}` or `{{{{#diff NAME ANCHOR SIDE SIDE}}}}`"),
@@ -124,8 +143,8 @@ impl Place<'_> {
             ("screen", []) => figure::screen(self.source, self.chapter, scenario),
             ("sides" | "gauges" | "screen", _) => bail!("write `{{{{#{name} NAME}}}}`"),
             _ => bail!(
-                "unknown directive; there are chart, diff, sides, gauges, survivors, screen, shown, value, claim, const, map, \
-                 glossary, card, symptoms, moved, movement and waits"
+                "unknown directive; there are chart, code, diff, sides, gauges, survivors, screen, shown, value, claim, const, predict, \
+                 questions, map, glossary, card, symptoms, moved, movement, waits and late"
             ),
         }
     }

@@ -1,5 +1,7 @@
 //! HTML, written so that Markdown leaves it alone: every block is one line, for an empty line would end it.
 
+use crate::catalogue::Scenario;
+
 /// Escapes text for element content and for attributes in double quotes. Line ends become references.
 pub(super) fn text(raw: &str) -> String {
     let mut out = String::with_capacity(raw.len());
@@ -53,6 +55,34 @@ pub(super) fn prose(raw: &str) -> String {
     parts.iter().enumerate().map(code).collect()
 }
 
+/// The pages that `[words](page.md#anchor)` in `raw` lead to.
+pub(super) fn links(raw: &str) -> Vec<&str> {
+    raw.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(to, _)| to).collect()
+}
+
+/// Escaped text, with `…` as code and `[words](page.md#anchor)` as a link.
+pub(super) fn linked_prose(raw: &str) -> String {
+    let (mut out, mut rest) = (String::new(), raw);
+    while let Some((before, after)) = rest.split_once("](")
+        && let Some((before, words)) = before.rsplit_once('[')
+        && let Some((to, after)) = after.split_once(')')
+    {
+        out += &format!("{}<a href=\"{}\">{}</a>", prose(before), text(&address(to)), prose(words));
+        rest = after;
+    }
+    out + &prose(rest)
+}
+
+/// Where a page is when the book is built: `page.md#anchor` → `page.html#anchor`.
+pub(super) fn address(page: &str) -> String {
+    page.replacen(".md", ".html", 1)
+}
+
+/// A link to a scenario's chapter.
+pub(super) fn chapter(one: &Scenario) -> String {
+    format!("<a href=\"{}.html\">{}</a>", text(&one.name), text(one.title()))
+}
+
 /// A table that scrolls inside itself on a narrow screen. Cells are HTML; the first of each row is its header. Each cell
 /// knows its column's title, so that a phone can set the cells of a row one below the other.
 pub(super) fn table(class: &str, caption: &str, head: &[&str], rows: &[Vec<String>]) -> String {
@@ -78,6 +108,14 @@ mod tests {
     #[test]
     fn text_cannot_become_markup_nor_end_a_block() {
         assert_eq!(text("a<b>&\"\n\n"), "a&lt;b&gt;&amp;&quot;&#10;&#10;");
+    }
+
+    #[test]
+    fn a_link_in_prose_leads_to_the_built_page() {
+        let raw = "See [the `<x>`](a-b.md#c), [d](e.md), not [this] (one.md) nor a[0].";
+        assert_eq!(links(raw), ["a-b.md#c", "e.md"]);
+        let shown = "See <a href=\"a-b.html#c\">the <code>&lt;x&gt;</code></a>, <a href=\"e.html\">d</a>, not [this] (one.md) nor a[0].";
+        assert_eq!(linked_prose(raw), shown);
     }
 
     #[test]

@@ -7,6 +7,9 @@ use mdbook_markdown::{
     pulldown_cmark::{Event, Tag, TagEnd},
 };
 
+/// How the answer to a question begins.
+const ANSWER: &str = "<details class=\"wb-answer\">";
+
 /// The places in a chapter's Markdown where a word of it may become a link.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Running {
@@ -20,15 +23,19 @@ pub struct Running {
 pub fn of(text: &str) -> Running {
     let mut found = Running::default();
     // A link may also be written as HTML; Markdown sees only its tags.
-    let (mut closed, mut in_link) = (0_usize, false);
+    // An answer is folded: there a first use would not be seen.
+    let (mut closed, mut in_link, mut in_answer) = (0_usize, false, false);
     for (event, range) in new_cmark_parser(text, &MarkdownOptions::default()).into_offset_iter() {
         match event {
             Event::Start(tag) => closed += usize::from(opens_closed(&tag)),
             Event::End(tag) => closed -= usize::from(ends_closed(tag)),
             Event::InlineHtml(tag) if tag.starts_with("<a ") => in_link = true,
             Event::InlineHtml(tag) if tag.starts_with("</a") => in_link = false,
-            Event::Text(_) | Event::SoftBreak if closed == 0 && !in_link => found.add_words(text, range),
-            Event::Code(_) if closed == 0 && !in_link => found.code.push(range),
+            Event::Html(tags) if tags.contains(ANSWER) => in_answer = true,
+            Event::Html(tags) if tags.contains("</details>") => in_answer = false,
+            _ if closed > 0 || in_link || in_answer => {}
+            Event::Text(_) | Event::SoftBreak => found.add_words(text, range),
+            Event::Code(_) => found.code.push(range),
             _ => {}
         }
     }
@@ -100,6 +107,14 @@ mod tests {
         );
         assert_eq!(words, ["one ", "\ntwo", "three\n  four", "five", "six", "ten ", " twelve "]);
         assert_eq!(code, ["`c`", "`d`"]);
+    }
+
+    #[test]
+    fn the_answer_to_a_question_is_not_running() {
+        let answer =
+            "one\n\n<details class=\"wb-answer\"><summary>Answer</summary>\n\ntwo `x`\n\n</details>\n\nthree\n";
+        assert_eq!(found(answer), (vec!["one", "three"], vec![]));
+        assert_eq!(found("<details><summary>More</summary>\n\ntwo\n\n</details>\n").0, ["two"]);
     }
 
     #[test]

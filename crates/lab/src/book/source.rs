@@ -11,9 +11,9 @@ use std::{
 
 use anyhow::{Context, ensure};
 
-use super::{claims::Claims, glossary::Glossary, parts::Part};
+use super::{claims::Claims, glossary::Glossary, index, parts::Part, quiz::Quiz, symptoms::Symptoms};
 use crate::{
-    catalogue::{Card, Catalogue, Scenario},
+    catalogue::{Card, Catalogue, Scenario, title_of},
     exhibit::{self, Exhibit, Exhibits, Kind, LEAK_TEST},
     recording,
     series::Recording,
@@ -43,9 +43,12 @@ pub(super) struct Source {
     catalogue: Catalogue,
     /// For the map.
     pub(super) parts: Vec<Part>,
+    /// The questions of all pages.
+    pub(super) quiz: Quiz,
     /// Recordings that were read; a chapter asks for the same one many times. None where there is nothing to show.
     recordings: RefCell<BTreeMap<String, Option<Rc<Recording>>>>,
     claims: OnceCell<Option<Claims>>,
+    symptoms: OnceCell<Symptoms>,
     told: RefCell<BTreeSet<String>>,
 }
 
@@ -64,10 +67,17 @@ impl Source {
             book_src: root.join(src),
             catalogue,
             parts,
+            quiz: Quiz::default(),
             recordings: RefCell::default(),
             claims: OnceCell::new(),
+            symptoms: OnceCell::new(),
             told: RefCell::default(),
         }
+    }
+
+    /// The same, with the questions of its pages.
+    pub(super) fn asking(self, quiz: Quiz) -> Self {
+        Self { quiz, ..self }
     }
 
     /// What is missing, damaged or stale, each in one line with the command that renews it.
@@ -169,6 +179,24 @@ impl Source {
         fs::read_to_string(self.root.join(&dir).join(file)).with_context(|| format!("cannot read {dir}/{file}"))
     }
 
+    /// What the index knows beside the scenarios. What is wrong with it is told, and left out.
+    pub(super) fn symptoms(&self) -> &Symptoms {
+        self.symptoms.get_or_init(|| {
+            let cards = self.catalogue.scenarios.iter().filter_map(|one| one.card.as_ref());
+            let taken: Vec<_> = cards.flat_map(|card| card.symptoms.values().flatten().cloned()).collect();
+            let (symptoms, faults) = Symptoms::read(&self.root, &self.book_src, &index::columns(), &taken);
+            self.told.borrow_mut().extend(faults);
+            symptoms
+        })
+    }
+
+    /// The title of a page, as the book lists it.
+    pub(super) fn title(&self, page: &str) -> String {
+        let listed = self.parts.iter().flat_map(|part| &part.chapters).find(|listed| listed.page == page);
+        let of_scenario = || self.scenario(page).ok().map(|one| one.title().to_owned());
+        listed.map(|listed| listed.title.clone()).or_else(of_scenario).unwrap_or_else(|| title_of(page))
+    }
+
     /// A side's file, as it is in the repository.
     pub(super) fn side(&self, scenario: &str, side: &str) -> anyhow::Result<String> {
         self.scenario(scenario)?;
@@ -210,8 +238,17 @@ impl Source {
     /// The tests' own little book.
     pub(super) fn fixture() -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixture");
-        let catalogue = Catalogue::read(&root).unwrap();
-        Self::new(&root, Path::new("book/src"), catalogue, Vec::new())
+        let quiz = Quiz::read(&root, &["unconsumed-send".to_owned()], 1);
+        Self::of(&root).asking(quiz)
+    }
+
+    /// The book itself.
+    pub(super) fn workbook() -> Self {
+        Self::of(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
+    }
+
+    fn of(root: &Path) -> Self {
+        Self::new(root, Path::new("book/src"), Catalogue::read(root).unwrap(), Vec::new())
     }
 }
 

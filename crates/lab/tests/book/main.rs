@@ -207,6 +207,113 @@ fn the_small_book_is_complete() {
     );
 }
 
+const QUESTIONS: &str = "book/questions/unconsumed-send.toml";
+
+/// The letters of the options that stand first in the answers of the chapter: the keys.
+fn keys(page: &str) -> Vec<char> {
+    let answers = page.split("<details class=\"wb-answer\">").skip(1);
+    answers.filter_map(|answer| answer.split_once("<strong>")?.1.chars().next()).collect()
+}
+
+/// The chapter, built with another seed.
+fn with_seed(seed: u64) -> String {
+    let book = SmallBook::new().replace("book.toml", "seed = 2026", &format!("seed = {seed}"));
+    let out = book::build(book.root(), None, For::Readers).unwrap();
+    fs::read_to_string(out.join("unconsumed-send.html")).unwrap()
+}
+
+#[test]
+fn questions_are_shuffled_by_the_seed_of_the_book_and_their_texts_are_filled_in() {
+    let page = with_seed(1);
+    assert_eq!(page, with_seed(1));
+    assert_eq!(keys(&page).len(), 2);
+    let others: Vec<_> = (2..8).map(with_seed).filter(|other| keys(other) != keys(&page)).collect();
+    assert!(!others.is_empty(), "seven seeds give the same letters");
+    for shown in [
+        "One search leaves 6 tasks behind. How many do 200 searches leave?",
+        ". 1,200.</strong> Each search keeps its <code>Receiver&lt;Offer&gt;</code>, so 6 senders",
+        "<a href=\"https://github.com/rust-lang/rust/issues/1234\">rust-lang/rust #1234</a>.</p>",
+        ". None: the searches have <em>all</em> ended.</em> A search that ends",
+        "and <a href=\"#why\">nobody reads it</a>.</li>",
+        "<strong>1.</strong> What ends a sender that waits for room?</p>",
+        "<summary>Answer, from the run</summary>",
+    ] {
+        assert!(page.contains(shown), "{shown} is not in {page}");
+    }
+}
+
+#[test]
+fn mdbook_alone_deals_the_same_letters() {
+    let book = SmallBook::new().replace("book.toml", "seed = 2026", "seed = 5");
+    let config = fs::read_to_string(book.root().join("book.toml")).unwrap();
+    let config: toml::Table = config.parse().unwrap();
+    let chapter = |name: &str, file: &str| {
+        let content = fs::read_to_string(book.root().join("book/src").join(file)).unwrap();
+        serde_json::json!({ "Chapter": { "name": name, "content": content, "number": null, "sub_items": [], "path": file,
+            "source_path": file, "parent_names": [] } })
+    };
+    let items = [chapter("A small book", "README.md"), chapter("Unconsumed send", "unconsumed-send.md")];
+    let context =
+        serde_json::json!({ "root": book.root(), "config": config, "renderer": "html", "mdbook_version": "0.5.4" });
+    let mut out = Vec::new();
+    let input = serde_json::json!([context, { "items": items }]).to_string();
+    book::preprocess_stream(input.as_bytes(), &mut out).unwrap();
+    let out: serde_json::Value = serde_json::from_slice(&out).unwrap();
+    let filled = out["items"][1]["Chapter"]["content"].as_str().unwrap();
+    assert_eq!(keys(filled), keys(&with_seed(5)));
+}
+
+#[test]
+fn a_question_that_is_wrong_fails_in_one_line_with_its_file() {
+    for (from, to, reason) in [
+        (
+            "after.tasks = 1,200",
+            "after.tasks = 1,300",
+            "question 1: claimed was `value unconsumed-send leak after.tasks = 1,300`, recorded is 1,200",
+        ),
+        (
+            "| way | left |",
+            "| way | lost |",
+            "question 1: claimed was `shown unconsumed-send ways.md has | way | lost |`, and ways.md",
+        ),
+        (
+            "reason = \"Each search has",
+            "reason = \"TODO\" #",
+            "question 1: option 3 of the file: `reason` still says `TODO`",
+        ),
+        ("ask = \"What ends", "ask = \"As B says, what ends", "question 2: `ask` names the option B"),
+        (
+            "ask = \"What ends",
+            "ask = \"{{#value unconsumed-send leak none}} What ends",
+            "{{#value unconsumed-send leak none}}: unknown value",
+        ),
+    ] {
+        let error = SmallBook::new().replace(QUESTIONS, from, to).error();
+        let said = error.lines().filter(|line| line.contains(QUESTIONS) && line.contains(reason)).count();
+        assert_eq!(said, 1, "{reason}: {error}");
+    }
+}
+
+#[test]
+fn a_page_and_its_questions_belong_together() {
+    let book = SmallBook::new();
+    let (here, there) = (book.root().join(QUESTIONS), book.root().join("book/questions/nobody.toml"));
+    fs::copy(&here, &there).unwrap();
+    assert!(book.error().contains("book/questions/nobody.toml belongs to no page: list nobody.md in SUMMARY.md"));
+    fs::rename(&there, &here).unwrap();
+    fs::remove_file(&here).unwrap();
+    let error = book.error();
+    assert_eq!(
+        error.matches("there is no book/questions/unconsumed-send.toml to show: write it").count(),
+        2,
+        "{error}"
+    );
+    for directive in ["{{#questions README}}", "{{#predict}}", "{{#code unconsumed-send}}"] {
+        let error = SmallBook::new().with_line(directive).error();
+        assert!(error.contains(&format!("{directive}: write `{{{{#")), "{error}");
+    }
+}
+
 #[test]
 fn the_first_use_of_a_term_and_of_a_name_leads_to_what_it_means() {
     let book = SmallBook::new();

@@ -213,7 +213,12 @@ fn what_a_scenario_says_for_the_card_is_short() {
         if !card.question.ends_with('?') || card.question.len() > QUESTION_MAX {
             problems.push(format!("{file}: `question` must be one, of at most {QUESTION_MAX} characters"));
         }
-        for symptom in card.symptoms.iter().filter(|symptom| !symptom.ends_with('.') || symptom.len() > SYMPTOM_MAX) {
+        for symptom in card
+            .symptoms
+            .values()
+            .flatten()
+            .filter(|symptom| !symptom.ends_with('.') || symptom.chars().count() > SYMPTOM_MAX)
+        {
             problems.push(format!("{file}: a symptom is a sentence of at most {SYMPTOM_MAX} characters: {symptom}"));
         }
     }

@@ -2,6 +2,7 @@
 
 mod fix;
 mod leak;
+mod outside;
 mod running;
 mod stays;
 

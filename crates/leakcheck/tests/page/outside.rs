@@ -1,0 +1,63 @@
+//! Work that ends by itself, when something outside the test does.
+
+use std::{future::pending, time::Duration};
+
+use tokio::process::Command;
+
+// ANCHOR: outside
+/// Starts a program, and a task that waits for its end.
+fn convert() {
+    tokio::spawn(async {
+        // The program ends by itself, after half a second.
+        Command::new("sleep").arg("0.5").status().await
+    });
+}
+// ANCHOR_END: outside
+
+#[should_panic(expected = "leak: 1 task left")]
+#[leakcheck::test]
+async fn a_wait_for_a_program_is_reported_after_200_ms() {
+    convert();
+}
+
+#[should_panic(expected = "leak: 1 task left")]
+#[leakcheck::test(flavor = "multi_thread")]
+async fn it_is_reported_on_many_threads_too() {
+    convert();
+}
+
+// ANCHOR: settle
+#[leakcheck::test(settle = "2s")]
+async fn the_task_ends_with_its_program() {
+    convert();
+}
+// ANCHOR_END: settle
+
+#[leakcheck::test(flavor = "multi_thread", settle = "2s")]
+async fn it_ends_on_many_threads_too() {
+    convert();
+}
+
+/// What waits for nothing is reported all the same, only later.
+#[should_panic(expected = "leak: 1 task left")]
+#[leakcheck::test(settle = "2s")]
+async fn a_longer_limit_hides_no_leak() {
+    tokio::spawn(pending::<()>());
+}
+
+// ANCHOR: scope
+#[leakcheck::test]
+async fn a_scope_has_a_limit_of_its_own() {
+    let scope = leakcheck::scope().settle(Duration::from_secs(2));
+    convert();
+    scope.assert().await;
+}
+// ANCHOR_END: scope
+
+#[should_panic(expected = "leak: 1 task left")]
+#[leakcheck::test(settle = "2s")]
+async fn the_limit_of_the_test_is_not_that_of_its_scopes() {
+    let scope = leakcheck::scope();
+    convert();
+    scope.assert().await;
+}
