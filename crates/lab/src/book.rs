@@ -3,14 +3,18 @@
 //! mdBook alone ends with success where an include names no file, an anchor does not exist, or a key of `book.toml` is
 //! unknown. Here each of these fails, and so does a directive whose recording is missing.
 
+pub mod api;
 mod ask;
+mod beginning;
 mod card;
 mod claims;
 mod code;
+mod constant;
 pub mod deck;
 mod diff;
 mod directive;
 mod figure;
+pub mod glossary;
 mod html;
 mod include;
 mod index;
@@ -22,6 +26,7 @@ mod parts;
 mod proof;
 pub mod questions;
 pub mod quiz;
+pub mod running;
 mod source;
 mod symptoms;
 mod syntax;
@@ -50,8 +55,11 @@ use tracing_subscriber::{Layer, layer, prelude::*};
 
 pub use self::source::For;
 
-use self::{quiz::Quiz, source::Source};
-use crate::catalogue::{self, Catalogue, Listed};
+use self::{api::Api, glossary::Glossary, quiz::Quiz, source::Source};
+use crate::{
+    catalogue::{self, Catalogue, Listed},
+    made_by,
+};
 
 /// Tells the page's script that the lab serves it, and the style that there will be buttons: it stands before the charts.
 const SERVED: &str = "<div class=\"wb-served\" hidden></div>\n\n";
@@ -69,17 +77,19 @@ pub fn build(root: &Path, dest: Option<&Path>, whom: For) -> anyhow::Result<Path
     let (built, chapters) = tracing::subscriber::with_default(subscriber, || render(root, dest, whom))?;
     let problems = problems.0.lock().expect("no thread panics while it holds this lock");
     ensure!(problems.is_empty(), "the book has {} problem(s):\n{}", problems.len(), problems.join("\n"));
-    check_links(&built, &chapters, whom)?;
+    check_links(root, &built, &chapters, whom)?;
     Ok(built)
 }
 
 /// A dead link is one that readers would find; whoever writes is told.
-fn check_links(built: &Path, chapters: &Path, whom: For) -> anyhow::Result<()> {
-    let said = links::problems(built)?.into_iter().map(|problem| problem.said(chapters));
+fn check_links(root: &Path, built: &Path, chapters: &Path, whom: For) -> anyhow::Result<()> {
+    let said = links::problems(built, &made_by::all_locked(root)?)?.into_iter().map(|problem| problem.said(chapters));
     // A picture that leads to itself is loaded and linked.
     let dead: Vec<_> = said.collect::<BTreeSet<_>>().into_iter().collect();
     match whom {
-        For::Readers => ensure!(dead.is_empty(), "the book has {} dead link(s):\n{}", dead.len(), dead.join("\n")),
+        For::Readers => {
+            ensure!(dead.is_empty(), "the book has {} dead or strange link(s):\n{}", dead.len(), dead.join("\n"))
+        }
         For::Lab => dead.iter().for_each(|problem| eprintln!("warning: {problem}")),
     }
     Ok(())
@@ -166,11 +176,12 @@ impl Preprocessor for Lab {
         let catalogue = Catalogue::read_in_order(&ctx.root, &listed)?;
         let quiz =
             Quiz::read(&ctx.root, &listed.into_iter().map(|(page, _)| page).collect::<Vec<_>>(), seed(&ctx.config)?);
-        let mut problems = quiz.faults().to_vec();
+        let (mut problems, linked) = (quiz.faults().to_vec(), Linked::read(&ctx.root)?);
+        problems.extend(beginning::in_questions(&ctx.root)?);
         let source = Source::new(&ctx.root, &ctx.config.book.src, catalogue, parts::of(&book)).asking(quiz);
         book.for_each_mut(|item| {
             if let BookItem::Chapter(chapter) = item {
-                problems.extend(fill_in(&source, chapter));
+                problems.extend(fill_in(&source, &linked, chapter));
                 if self.whom == For::Lab {
                     chapter.content.insert_str(0, SERVED);
                 }
@@ -201,8 +212,25 @@ fn listed(book: &Book) -> Vec<Listed> {
     chapters.collect()
 }
 
+/// What becomes a link by itself at its first use on a page.
+struct Linked {
+    terms: Glossary,
+    names: Api,
+}
+
+impl Linked {
+    fn read(root: &Path) -> anyhow::Result<Self> {
+        Ok(Self { terms: Glossary::read(root)?, names: Api::read(root)? })
+    }
+
+    fn link(&self, chapter: &Path, text: &str) -> String {
+        let page = chapter.with_extension("").display().to_string().replace('\\', "/");
+        self.names.link(&page, &self.terms.link(&page, &issues::link(text)))
+    }
+}
+
 /// Fills in one chapter and returns what is wrong with it.
-fn fill_in(source: &Source, chapter: &mut Chapter) -> Vec<String> {
+fn fill_in(source: &Source, linked: &Linked, chapter: &mut Chapter) -> Vec<String> {
     let Some(path) = chapter.source_path.clone() else { return Vec::new() };
     let file = path.display().to_string();
     // mdBook has expanded the includes by now, and what it could not expand is gone: look at the file.
@@ -212,8 +240,9 @@ fn fill_in(source: &Source, chapter: &mut Chapter) -> Vec<String> {
     };
     let mut problems = include::problems(source, &path, &text);
     problems.extend(syntax::broken(&text));
+    problems.extend(beginning::problems(&text));
     let (content, unfilled) = directive::fill_in(source, &path, &chapter.content);
-    chapter.content = issues::link(&content);
+    chapter.content = linked.link(&path, &content);
     problems.extend(unfilled);
     problems.into_iter().map(|problem| problem.said(&chapter.name, &file, &text)).collect()
 }

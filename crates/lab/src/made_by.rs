@@ -237,6 +237,14 @@ pub fn locked<'a>(root: &Path, crates: impl Iterator<Item = &'a str>) -> anyhow:
     crates.map(one).collect()
 }
 
+/// Every locked crate with its version; one may be locked in several.
+///
+/// # Errors
+/// When `Cargo.lock` cannot be read.
+pub fn all_locked(root: &Path) -> anyhow::Result<BTreeSet<(String, String)>> {
+    Ok(lock(root)?.package.into_iter().map(|one| (one.name, one.version)).collect())
+}
+
 fn lock(root: &Path) -> anyhow::Result<Lock> {
     let text = fs::read_to_string(root.join("Cargo.lock")).context("there is no Cargo.lock: run `cargo lab` once")?;
     toml::from_str(&text).context("Cargo.lock cannot be read")

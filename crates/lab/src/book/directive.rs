@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use anyhow::{bail, ensure};
+use anyhow::{Context, bail, ensure};
 
 use super::{
-    ask, card, code, diff, figure, html, index, map, questions,
+    ask, card, code, constant, diff, figure, html, index, map, questions,
     source::{Source, Told},
     syntax::{self, Problem},
     tables, value,
@@ -66,6 +66,11 @@ impl Place<'_> {
             let [claim, field] = args else { bail!("write `{{{{#claim NAME FIELD}}}}`") };
             return self.source.claim(claim, field);
         }
+        if *name == "const" {
+            let [name, file, constant] = args else { bail!("write `{{{{#const NAME FILE CONST}}}}`, as in `leak.rs`") };
+            let text = self.source.file(name, file)?;
+            return constant::words(&text, constant).with_context(|| format!("scenarios/{name}/{file}"));
+        }
         if *name == "shown" {
             let [name, file] = args else { bail!("write `{{{{#shown NAME FILE}}}}`") };
             let shown = self.source.shown(name, file)?;
@@ -113,10 +118,11 @@ impl Place<'_> {
             "waits" => index::waits,
             "movement" => index::movement,
             "late" => |source: &Source| Ok(index::late(source)),
+            "glossary" => |source: &Source| source.glossary()?.list(),
             "map" => |source: &Source| Ok(map::map(source)),
             _ => return Ok(None),
         };
-        ensure!(args.is_empty(), "write `{{{{#{name}}}}}`: it is made of all scenarios");
+        ensure!(args.is_empty(), "write `{{{{#{name}}}}}`: it takes no argument");
         table(self.source).map(Some)
     }
 
@@ -137,8 +143,8 @@ impl Place<'_> {
             ("screen", []) => figure::screen(self.source, self.chapter, scenario),
             ("sides" | "gauges" | "screen", _) => bail!("write `{{{{#{name} NAME}}}}`"),
             _ => bail!(
-                "unknown directive; there are chart, code, diff, sides, gauges, survivors, screen, shown, value, claim, predict, \
-                 questions, map, card, symptoms, moved, movement, waits and late"
+                "unknown directive; there are chart, code, diff, sides, gauges, survivors, screen, shown, value, claim, const, predict, \
+                 questions, map, glossary, card, symptoms, moved, movement, waits and late"
             ),
         }
     }
@@ -188,7 +194,7 @@ mod tests {
         );
         assert_eq!(problem("{{#chart}}"), "{{#chart}}: it names no scenario");
         assert_eq!(problem("{{#}}"), "{{#}}: it says nothing");
-        assert_eq!(problem("{{#card x}}"), "{{#card x}}: write `{{#card}}`: it is made of all scenarios");
+        assert_eq!(problem("{{#card x}}"), "{{#card x}}: write `{{#card}}`: it takes no argument");
         assert_eq!(problem("See {{#waits}}"), "{{#waits}}: it must stand alone on its line");
         assert_eq!(
             problem("{{#gauges unconsumed-send leak}}"),
@@ -201,6 +207,15 @@ mod tests {
         assert_eq!(
             problem("{{#value unconsumed-send}}"),
             "{{#value unconsumed-send}}: write `{{#value NAME SIDE PATH}}`"
+        );
+        assert_eq!(
+            problem("{{#const unconsumed-send leak.rs}}"),
+            "{{#const unconsumed-send leak.rs}}: write `{{#const NAME FILE CONST}}`, as in `leak.rs`"
+        );
+        assert!(problem("{{#const unconsumed-send ../../Cargo.lock X}}").contains("is no file of the scenario"));
+        assert!(
+            problem("{{#const unconsumed-send leak.rs X}}")
+                .contains("scenarios/unconsumed-send/leak.rs: no constant `X`")
         );
         assert_eq!(problem("{{#claim x}}"), "{{#claim x}}: write `{{#claim NAME FIELD}}`");
         assert_eq!(problem("{{#shown unconsumed-send}}"), "{{#shown unconsumed-send}}: write `{{#shown NAME FILE}}`");

@@ -1,5 +1,5 @@
 //! Reads a built site back: every link leads somewhere, every picture is there, and nothing is loaded from another host. No
-//! network: where a link leads outside, the reader's click decides.
+//! network: whether a page outside exists, the reader's click tells; here the form of its address is looked at.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,10 +10,21 @@ use std::{
 use anyhow::Context;
 use html5gum::{DefaultEmitter, StartTag, Token, Tokenizer};
 
+use super::api;
+
 /// Attributes that hold an address.
 const ADDRESSES: [&str; 4] = ["href", "src", "poster", "data"];
 /// All chapters once more, as one page: what is wrong there is wrong in a chapter.
 const PRINT: &str = "print.html";
+
+/// Where a link may lead besides issues and documentation: each page of these is kept by those who make what it is about.
+const OTHERS: [&str; 3] =
+    ["https://doc.rust-lang.org/", "https://tokio.rs/", "https://google.github.io/comprehensive-rust/"];
+const ELSEWHERE: &str = "leads out to none of: https://github.com/OWNER/REPO/issues/N (pull/N, commit/HASH), \
+    https://docs.rs/CRATE/LOCKED-VERSION/CRATE/…, doc.rust-lang.org, tokio.rs, comprehensive-rust";
+
+/// Crates and their locked versions.
+pub type Locked = BTreeSet<(String, String)>;
 
 /// One thing that is wrong with a built site.
 #[derive(Debug, PartialEq, Eq)]
@@ -36,7 +47,8 @@ struct Page {
     base: bool,
 }
 
-struct Site {
+struct Site<'a> {
+    locked: &'a Locked,
     files: BTreeSet<PathBuf>,
     pages: BTreeMap<PathBuf, Page>,
 }
@@ -61,18 +73,18 @@ fn line_of(text: &str, address: &str) -> Option<usize> {
     text.lines().position(at).map(|before| before + 1)
 }
 
-/// Everything that is wrong with the site in `root`.
+/// Everything that is wrong with the site in `root`, whose links to documentation lead to the locked versions.
 ///
 /// # Errors
 /// When a file of it cannot be read.
-pub fn problems(root: &Path) -> anyhow::Result<Vec<Problem>> {
+pub fn problems(root: &Path, locked: &Locked) -> anyhow::Result<Vec<Problem>> {
     let files = files(root)?;
     let has = |file: &Path, ext: &str| file.extension().is_some_and(|found| found == ext);
     let mut pages = BTreeMap::new();
     for file in files.iter().filter(|file| has(file, "html")) {
         pages.insert(file.clone(), read(&text(root, file)?));
     }
-    let site = Site { files, pages };
+    let site = Site { locked, files, pages };
     let mut problems = Vec::new();
     for (file, page) in &site.pages {
         for (tag, address) in &page.links {
@@ -95,11 +107,12 @@ pub fn problems(root: &Path) -> anyhow::Result<Vec<Problem>> {
     Ok(problems)
 }
 
-impl Site {
+impl Site<'_> {
     fn objection(&self, from: &Path, tag: &str, address: &str) -> Option<&'static str> {
         if address.contains("://") || address.starts_with("//") {
             // A link is followed when the reader wants it; anything else is loaded at once.
-            return (tag != "a").then_some("loaded from another host");
+            let why = if tag == "a" { ELSEWHERE } else { "loaded from another host" };
+            return (tag != "a" || !leads_well(address, self.locked)).then_some(why);
         }
         if address.starts_with("mailto:") || address.starts_with("data:") {
             return None;
@@ -119,6 +132,30 @@ impl Site {
         let known = |page: &Page| fragment.is_empty() || page.ids.contains(fragment);
         self.pages.get(&target).is_some_and(|page| !known(page)).then_some("no such fragment")
     }
+}
+
+/// Whether a link outside has the form of one that we mean.
+fn leads_well(address: &str, locked: &Locked) -> bool {
+    if OTHERS.iter().any(|other| address.starts_with(other)) {
+        return true;
+    }
+    let (address, _) = address.split_once('#').unwrap_or((address, ""));
+    if let Some(path) = address.strip_prefix("https://github.com/") {
+        let [owner, repository, kind, id] = path.split('/').collect::<Vec<_>>()[..] else { return false };
+        let is_id = match kind {
+            "issues" | "pull" => id.parse::<u32>().is_ok_and(|id| id > 0),
+            "commit" => (7..=40).contains(&id.len()) && id.bytes().all(|c| c.is_ascii_hexdigit()),
+            _ => false,
+        };
+        return is_id && !owner.is_empty() && !repository.is_empty();
+    }
+    let Some(path) = address.strip_prefix(api::DOCS) else { return false };
+    let mut parts = path.splitn(4, '/').map(str::to_owned);
+    let (krate, version, below, page) = (parts.next(), parts.next(), parts.next(), parts.next());
+    let Some((krate, version)) = krate.zip(version) else { return false };
+    below == Some(krate.replace('-', "_"))
+        && page.is_some_and(|page| page.ends_with(".html"))
+        && locked.contains(&(krate, version))
 }
 
 fn resolve(from: &Path, path: &str) -> PathBuf {
@@ -188,24 +225,58 @@ mod tests {
     #[test]
     fn what_is_wrong_is_found_and_what_is_well_is_not() {
         let page = "<base href='/'><a href='none.html'>a</a><a href='#none'>b</a><img src='https://example.org/x.png'>\
-            <a href='https://example.org/'>fine</a><a href='/'>fine</a><script>'<a href=\"no\">'</script>\
+            <a href='https://example.org/'>out</a><a href='https://github.com/a/b/issues/1'>fine</a><a href='/'>fine</a><script>'<a href=\"no\">'</script>\
             <img src='gone.svg'><i id='x'></i><a href='#x'>fine</a>";
         let site = tempfile::tempdir().unwrap();
         fs::write(site.path().join("index.html"), page).unwrap();
         fs::write(site.path().join("x.css"), "a { background: url(https://example.org/x.png) }").unwrap();
         let chapters = tempfile::tempdir().unwrap();
         fs::write(chapters.path().join("README.md"), "# A\n\n[a](none.md)\n").unwrap();
-        let said: Vec<_> = problems(site.path()).unwrap().iter().map(|one| one.said(chapters.path())).collect();
+        let said: Vec<_> =
+            problems(site.path(), &Locked::new()).unwrap().iter().map(|one| one.said(chapters.path())).collect();
         assert_eq!(
             said,
             [
                 "README.md:3: <a> none.html: no such file",
                 "index.html: <a> #none: no such fragment",
                 "index.html: <img> https://example.org/x.png: loaded from another host",
+                &format!("index.html: <a> https://example.org/: {ELSEWHERE}"),
                 "index.html: <img> gone.svg: no such file",
                 "x.css: loads from elsewhere",
             ]
         );
+    }
+
+    #[test]
+    fn a_link_out_has_the_form_of_an_issue_or_of_a_locked_version() {
+        let locked = Locked::from([("tokio".into(), "1.2.3".into()), ("tokio-util".into(), "0.7.1".into())]);
+        for well in [
+            "https://github.com/a/b.c/issues/12",
+            "https://github.com/a/b/pull/3#issuecomment-1",
+            "https://github.com/a/b/commit/5f26981",
+            "https://docs.rs/tokio/1.2.3/tokio/task/struct.JoinSet.html#method.len",
+            "https://docs.rs/tokio-util/0.7.1/tokio_util/index.html",
+            "https://doc.rust-lang.org/std/sync/struct.Arc.html",
+        ] {
+            assert!(leads_well(well, &locked), "{well}");
+        }
+        for wrong in [
+            "https://github.com/a/b/issues/x",
+            "https://github.com/a/b/issues/0",
+            "https://github.com/a/b",
+            "https://github.com/a/b/commit/5f2",
+            "https://github.com//b/issues/1",
+            "http://github.com/a/b/issues/1",
+            "https://docs.rs/tokio/1.2.4/tokio/task/struct.JoinSet.html",
+            "https://docs.rs/tokio/latest/tokio/task/struct.JoinSet.html",
+            "https://docs.rs/tokio/1.2.3/tokio_util/task/struct.JoinSet.html",
+            "https://docs.rs/tokio/1.2.3/tokio/task",
+            "https://docs.rs/hyper/1.2.3/hyper/index.html",
+            "https://example.org/",
+            "//example.org/",
+        ] {
+            assert!(!leads_well(wrong, &locked), "{wrong}");
+        }
     }
 
     #[test]
@@ -214,8 +285,8 @@ mod tests {
         for file in ["a.html", PRINT] {
             fs::write(site.path().join(file), "<a href='none.html'>a</a>").unwrap();
         }
-        assert_eq!(problems(site.path()).unwrap().len(), 1);
+        assert_eq!(problems(site.path(), &Locked::new()).unwrap().len(), 1);
         fs::write(site.path().join("a.html"), "").unwrap();
-        assert_eq!(problems(site.path()).unwrap()[0].file, PRINT);
+        assert_eq!(problems(site.path(), &Locked::new()).unwrap()[0].file, PRINT);
     }
 }

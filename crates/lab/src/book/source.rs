@@ -5,13 +5,13 @@ use std::{
     cell::{OnceCell, RefCell},
     collections::{BTreeMap, BTreeSet},
     fmt, fs,
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
     rc::Rc,
 };
 
 use anyhow::{Context, ensure};
 
-use super::{claims::Claims, index, parts::Part, quiz::Quiz, symptoms::Symptoms};
+use super::{claims::Claims, glossary::Glossary, index, parts::Part, quiz::Quiz, symptoms::Symptoms};
 use crate::{
     catalogue::{Card, Catalogue, Scenario, title_of},
     exhibit::{self, Exhibit, Exhibits, Kind, LEAK_TEST},
@@ -164,6 +164,19 @@ impl Source {
         let missing =
             || format!("{file} has no [package.metadata.card] with a `question` and `symptoms`: see scripts/template");
         scenario.card.clone().with_context(missing)
+    }
+
+    /// All terms of the book.
+    pub(super) fn glossary(&self) -> anyhow::Result<Glossary> {
+        Glossary::read(&self.root)
+    }
+
+    /// A file of a scenario.
+    pub(super) fn file(&self, scenario: &str, file: &str) -> anyhow::Result<String> {
+        let dir = format!("scenarios/{}", self.scenario(scenario)?.name);
+        let is_inside = Path::new(file).components().all(|part| matches!(part, Component::Normal(_)));
+        ensure!(is_inside, "`{file}` is no file of the scenario");
+        fs::read_to_string(self.root.join(&dir).join(file)).with_context(|| format!("cannot read {dir}/{file}"))
     }
 
     /// What the index knows beside the scenarios. What is wrong with it is told, and left out.

@@ -6,7 +6,10 @@ mod small;
 
 use std::{fs, path::Path};
 
-use lab::book::{self, For, links};
+use lab::{
+    book::{self, For, links},
+    made_by,
+};
 use small::{SmallBook, repository};
 use tempfile::TempDir;
 
@@ -33,6 +36,8 @@ fn a_directive_that_cannot_be_filled_in_names_chapter_directive_and_repair() {
         ("{{#value unconsumed-send leak tasks}}", "unknown value `tasks`"),
         ("{{#diff unconsumed-send nothing}}", "leak.rs: no `// ANCHOR: nothing` there"),
         ("{{#diff unconsumed-send open}}", "no `// ANCHOR_END: open` closes the anchor"),
+        ("{{#const unconsumed-send leak.rs NONE}}", "no constant `NONE` there, only PAGE_MAX"),
+        ("{{#const unconsumed-send none.rs PAGE_MAX}}", "cannot read scenarios/unconsumed-send/none.rs"),
         ("{{#graph unconsumed-send}}", "unknown directive"),
         ("{{#shown unconsumed-send none.md}}", "it shows guard.txt, ways.md"),
         ("{{#chart unconsumed-send", "no `}}` closes it on its line"),
@@ -43,6 +48,15 @@ fn a_directive_that_cannot_be_filled_in_names_chapter_directive_and_repair() {
         let place = format!("chapter `Unconsumed send` (unconsumed-send.md:{}): {directive}: ", book.lines());
         assert!(error.contains(&place) && error.contains(reason), "{directive} failed with: {error}");
     }
+}
+
+#[test]
+fn a_number_that_would_make_a_list_of_its_line_is_refused() {
+    let book = SmallBook::new().with_line("Left are\n{{#value unconsumed-send leak per-unit.tasks}}. More");
+    let (error, line) = (book.error(), book.lines());
+    let place =
+        format!("(unconsumed-send.md:{line}): {{{{#value unconsumed-send leak per-unit.tasks}}}}: if it yields");
+    assert!(error.contains(&place), "{error}");
 }
 
 #[test]
@@ -173,12 +187,14 @@ fn a_dead_link_and_a_missing_picture_are_named_with_chapter_and_line() {
         ("[a](none.md)", "<a> none.html: no such file"),
         ("[a](unconsumed-send.md#none)", "<a> unconsumed-send.html#none: no such fragment"),
         ("![a](none.svg)", "<img> none.svg: no such file"),
+        ("[a](https://example.org/)", "<a> https://example.org/: leads out to none of"),
+        ("[a](https://docs.rs/tokio/latest/tokio/)", "<a> https://docs.rs/tokio/latest/tokio/: leads out to none of"),
         ("![a](https://example.org/a.svg)", "<img> https://example.org/a.svg: loaded from another host"),
     ] {
         let book = SmallBook::new().with_line(line);
         let error = book.error();
         let said = format!("unconsumed-send.md:{}: {reason}", book.lines());
-        assert!(error.contains("1 dead link(s)") && error.contains(&said), "{line}: {error}");
+        assert!(error.contains("1 dead or strange link(s)") && error.contains(&said), "{line}: {error}");
         book::build(book.root(), None, For::Lab).unwrap();
     }
 }
@@ -199,7 +215,7 @@ fn the_small_book_is_complete() {
     let book = SmallBook::new();
     let out = book::build(book.root(), None, For::Readers).unwrap();
     assert_eq!(out, book.root().join("target/book"));
-    assert_eq!(links::problems(&out).unwrap(), []);
+    assert_eq!(links::problems(&out, &made_by::all_locked(book.root()).unwrap()).unwrap(), []);
     let page = fs::read_to_string(out.join("unconsumed-send.html")).unwrap();
     for part in
         ["wb-chart", "wb-diff", "wb-sides", "wb-gauges", "wb-survivors", "wb-screen", "After 200 searches 1,200 tasks"]
@@ -323,6 +339,37 @@ fn a_page_and_its_questions_belong_together() {
     for directive in ["{{#questions README}}", "{{#predict}}", "{{#code unconsumed-send}}"] {
         let error = SmallBook::new().with_line(directive).error();
         assert!(error.contains(&format!("{directive}: write `{{{{#")), "{error}");
+    }
+}
+
+#[test]
+fn the_first_use_of_a_term_and_of_a_name_leads_to_what_it_means() {
+    let book = SmallBook::new();
+    let out = book::build(book.root(), None, For::Readers).unwrap();
+    let page = fs::read_to_string(out.join("unconsumed-send.html")).unwrap();
+    let term = "<a class=\"wb-term\" href=\"glossary.html#parked\" title=\"A task is parked when it waits and nobody polls it.\">Parked</a>, a task waits for ";
+    let name = "<a class=\"wb-api\" href=\"https://docs.rs/tokio/1.54.1/tokio/sync/mpsc/struct.Receiver.html#method.recv\"><code>recv()</code></a>";
+    assert!(
+        page.contains(&format!("{term}{name} for 2 seconds; parked again, for the next <code>recv()</code>.")),
+        "{page}"
+    );
+    assert!(page.contains("A half-open one"), "a page where the word means something else has a link");
+    let first = fs::read_to_string(out.join("index.html")).unwrap();
+    assert!(first.contains("glossary.html#half-open") && first.contains("tokio/task/struct.JoinSet.html"), "{first}");
+    assert!(first.contains("<code>recv()</code> is"), "a name of another page has a link");
+    let words = fs::read_to_string(out.join("glossary.html")).unwrap();
+    assert!(words.contains("<dt id=\"half-open\">half-open</dt>") && words.contains("wb-glossary"), "{words}");
+}
+
+#[test]
+fn a_fault_of_the_terms_or_of_the_names_fails_the_build() {
+    for (file, from, to, reason) in [
+        ("book/glossary.toml", "means = \"A task", "mean = \"A task", "unknown field `mean`"),
+        ("book/api.toml", "[tokio]", "[no-such]", "Cargo.lock has not exactly one no-such"),
+        ("book/src/SUMMARY.md", "- [Glossary](glossary.md)", "", "glossary.html#parked: no such file"),
+    ] {
+        let error = SmallBook::new().replace(file, from, to).error();
+        assert!(error.contains(reason), "{file}: {error}");
     }
 }
 

@@ -4,6 +4,7 @@
 mod chapters;
 mod exhibits;
 mod modules;
+mod prose;
 mod questions;
 mod repository;
 mod scenarios;
