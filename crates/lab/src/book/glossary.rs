@@ -133,7 +133,13 @@ impl Glossary {
     pub fn uses(&self, page: &str, text: &str) -> Vec<(Range<usize>, &Term)> {
         let Running { words, code } = running::of(text);
         let here: Vec<_> = self.terms.iter().filter(|one| !one.not_on.contains(page)).collect();
-        let mut all: Vec<_> = words.into_iter().flat_map(|range| in_words(text, range, &here)).collect();
+        let mut forms = Forms::new();
+        for one in &here {
+            for form in &one.forms {
+                forms.entry(small_initial(form)).or_default().push((form, one));
+            }
+        }
+        let mut all: Vec<_> = words.into_iter().flat_map(|range| in_words(text, range, &forms)).collect();
         for range in code {
             let span = &text[range.clone()];
             all.extend(
@@ -147,12 +153,19 @@ impl Glossary {
     }
 }
 
+/// Forms with their terms by the initial, so that few are tried at each word.
+type Forms<'a> = BTreeMap<Option<char>, Vec<(&'a str, &'a Term)>>;
+
+fn small_initial(text: &str) -> Option<char> {
+    text.chars().next().and_then(|first| first.to_lowercase().next())
+}
+
 /// Every use in a stretch of words. Of two that begin at the same word the longer one counts, and nothing inside it.
-fn in_words<'a>(text: &str, range: Range<usize>, terms: &[&'a Term]) -> Vec<(Range<usize>, &'a Term)> {
+fn in_words<'a>(text: &str, range: Range<usize>, forms: &Forms<'a>) -> Vec<(Range<usize>, &'a Term)> {
     let (mut found, mut at) = (Vec::new(), range.start);
     while let Some(start) = next_word(text, at..range.end) {
-        let forms = terms.iter().flat_map(|one| one.forms.iter().map(move |form| (form, *one)));
-        let fits = forms.filter_map(|(form, one)| Some((end_of(text, start..range.end, form)?, one)));
+        let here = forms.get(&small_initial(&text[start..])).into_iter().flatten();
+        let fits = here.filter_map(|(form, one)| Some((end_of(text, start..range.end, form)?, *one)));
         at = match fits.max_by_key(|(end, _)| *end) {
             Some((end, one)) => {
                 found.push((start..end, one));

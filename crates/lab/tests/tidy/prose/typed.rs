@@ -198,7 +198,7 @@ fn entry(page: &Page, number: &Range<usize>) -> String {
     let is_filled = |(word, _): &(&str, Range<usize>)| word.starts_with(FILLED);
     let end = words.iter().position(|word| is_filled(word) && word.1.start > number.start);
     words.truncate(end.unwrap_or(words.len()));
-    let begin = words.iter().rposition(|word| is_filled(word)).map_or(0, |at| at + 1);
+    let begin = words.iter().rposition(is_filled).map_or(0, |at| at + 1);
     words.drain(..begin);
     let first = words.iter().position(|(_, at)| at.end > number.start).unwrap_or(0).saturating_sub(CONTEXT);
     let last =
