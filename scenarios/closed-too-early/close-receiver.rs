@@ -1,4 +1,4 @@
-//! Lets the writer close the queue at the token, and drain it, whoever still has a sender.
+//! Cancels a token, at which the writer closes its queue and drains it, even where senders are left.
 //!
 //! A shop hands out a receipt for every sale, and books it in a ledger through a queue. In the evening it closes.
 //!

@@ -1,4 +1,4 @@
-//! Tells the writer to stop with a token, looks at it between two sales, and waits for its end.
+//! Cancels a token, at which the writer looks between two sales, and waits until the writer has ended.
 //!
 //! A shop hands out a receipt for every sale, and books it in a ledger through a queue. In the evening it closes.
 //!

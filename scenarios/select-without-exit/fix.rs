@@ -1,4 +1,4 @@
-//! Meters a charge, and ends when its cable does.
+//! Bills one car, and ends when the channel of its samples is closed.
 //!
 //! A charging park bills every car that is plugged in, at a price that changes.
 //!

@@ -1,4 +1,4 @@
-//! Meters a charge, and waits for the next price when the car has gone.
+//! Bills one car per task, and waits for the next price when the car has gone.
 //!
 //! A charging park bills every car that is plugged in, at a price that changes.
 //!

@@ -1,4 +1,4 @@
-//! Reads the feed of all plugs too, with a branch for the end of its own charge.
+//! Reads one feed of all plugs, as `wrong-feed` does, with one more branch for the end of the task's own car.
 //!
 //! A charging park bills every car that is plugged in, at a price that changes.
 //!

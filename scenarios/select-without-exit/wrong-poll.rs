@@ -1,4 +1,4 @@
-//! Looks every 10 ms instead of waiting, as a Go `default` with a sleep does.
+//! Calls `try_recv` every 10 ms instead of waiting, as a Go `select` with a `default` does.
 //!
 //! A charging park bills every car that is plugged in, at a price that changes.
 //!

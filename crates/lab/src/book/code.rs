@@ -8,12 +8,14 @@ use super::{
     lines::{self, Change, Piece},
     source::{self, Source},
 };
+use crate::side;
 
 /// Lines before and behind each change: most waits and their owners are so near.
 const AROUND: usize = 6;
 
 pub(super) fn code(source: &Source, scenario: &str, anchor: &str) -> anyhow::Result<String> {
     let [leak, fix] = regions(source, scenario, anchor, ["leak", "fix"])?;
+    let leak = without_mark(&leak);
     let changes = lines::changes(&leak, &fix);
     let pieces = of_leak(lines::near(&changes, AROUND));
     let is_whole = !pieces.iter().any(|piece| matches!(piece, Piece::Gap(_)));
@@ -35,6 +37,11 @@ pub(super) fn code(source: &Source, scenario: &str, anchor: &str) -> anyhow::Res
         lines::block("Lines of leak", &excerpt),
         if is_whole { "" } else { &fold }
     ))
+}
+
+/// The line that names the mistake is for a reader who has predicted; the diff has it.
+fn without_mark(leak: &str) -> String {
+    leak.lines().filter(|line| side::marker(line).is_none()).map(|line| format!("{line}\n")).collect()
 }
 
 /// The excerpt without what the fix adds, which is not for a reader who has not predicted yet, and without the empty lines that then
@@ -72,10 +79,10 @@ mod tests {
     }
 
     #[test]
-    fn the_leak_is_shown_without_what_the_fix_adds() {
+    fn the_leak_is_shown_without_the_line_that_names_it_and_without_what_the_fix_adds() {
         let html = shown("service").unwrap();
         assert!(!html.contains('\n'), "an empty line would end mdBook's HTML block");
-        assert!(html.contains("LEAK:") && !html.contains("FIX:") && !html.contains("<ins"), "{html}");
+        assert!(!html.contains("LEAK:") && !html.contains("FIX:") && !html.contains("<ins"), "{html}");
     }
 
     #[test]
