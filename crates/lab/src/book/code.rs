@@ -12,12 +12,14 @@ use crate::side;
 
 /// Lines before and behind each change: most waits and their owners are so near.
 const AROUND: usize = 6;
+/// A function's head is shown too when it is so near.
+const REACH: usize = 8;
 
 pub(super) fn code(source: &Source, scenario: &str, anchor: &str) -> anyhow::Result<String> {
     let [leak, fix] = regions(source, scenario, anchor, ["leak", "fix"])?;
     let leak = without_mark(&leak);
     let changes = lines::changes(&leak, &fix);
-    let pieces = of_leak(lines::near(&changes, AROUND));
+    let pieces = of_leak(lines::near_with_heads(&changes, AROUND, REACH));
     let is_whole = !pieces.iter().any(|piece| matches!(piece, Piece::Gap(_)));
     let piece = |piece: &Piece<&Change>| match piece {
         Piece::Gap(lines) => lines::gap(*lines),
@@ -108,6 +110,19 @@ mod tests {
         };
         assert_eq!(shown(2), ["…8", "8", "", "10", "11", "…8"]);
         assert_eq!(shown(0), ["…20"]);
+    }
+
+    #[test]
+    fn a_part_begins_with_the_head_of_its_function() {
+        let body: String = (0..12).map(|at| format!("    {at}\n")).collect();
+        let leak = format!("a\n\nasync fn f(\n{body}");
+        let changes = lines::changes(&leak, &leak.replace("    9\n", "    nine\n"));
+        let heads = |reach| {
+            lines::near_with_heads(&changes, 2, reach)
+                .iter()
+                .any(|piece| matches!(piece, Piece::Line(change) if change.text.starts_with("async fn f")))
+        };
+        assert!(heads(9) && !heads(3));
     }
 
     #[test]

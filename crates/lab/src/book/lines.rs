@@ -33,9 +33,35 @@ pub(super) fn changes(old: &str, new: &str) -> Vec<Change> {
 
 /// The changed lines and so many around each. A gap says its number in one line, so it leaves out two at least.
 pub(super) fn near(changes: &[Change], around: usize) -> Vec<Piece<&Change>> {
+    pieces(changes, near_changes(changes, around))
+}
+
+/// The same, and before each part the head of the function in which it begins, where that is no further than `reach` lines.
+pub(super) fn near_with_heads(changes: &[Change], around: usize, reach: usize) -> Vec<Piece<&Change>> {
+    let mut shown = near_changes(changes, around);
+    for run in runs(&shown, true) {
+        let before = (run.start.saturating_sub(reach)..run.start).rev();
+        let same_item = |at: &usize| !changes[*at].text.trim().is_empty();
+        if let Some(head) = before.take_while(same_item).find(|at| is_head(&changes[*at].text)) {
+            shown[head..run.start].fill(true);
+        }
+    }
+    pieces(changes, shown)
+}
+
+fn is_head(line: &str) -> bool {
+    ["fn ", "async fn ", "pub fn ", "pub async fn ", "pub(crate) fn ", "pub(crate) async fn "]
+        .iter()
+        .any(|head| line.trim_start().starts_with(head))
+}
+
+fn near_changes(changes: &[Change], around: usize) -> Vec<bool> {
     let changed: Vec<_> = (0..changes.len()).filter(|at| is_changed(&changes[*at])).collect();
     let is_near = |at| changed.iter().any(|one| one.abs_diff(at) <= around);
-    let mut shown: Vec<_> = (0..changes.len()).map(is_near).collect();
+    (0..changes.len()).map(is_near).collect()
+}
+
+fn pieces(changes: &[Change], mut shown: Vec<bool>) -> Vec<Piece<&Change>> {
     for run in runs(&shown, true) {
         let (start, end) = ends(&changes[run.clone()]);
         // At the ends of the text there is nothing to cut off from.

@@ -21,8 +21,8 @@ const PER_UNIT_MIN: f64 = 0.5;
 /// Less than this per unit is what a run happens to leave, and not what its work leaves.
 const TELLING_MIN: f64 = 0.1;
 /// A task that work has reached was polled a few times, and then no more. One that ticks is polled for as long as it lives, so those
-/// from the beginning of a run have many polls. In no recording is there a group between 8 and 11.
-const RISING_MIN: u64 = 10;
+/// from the beginning of a run have many polls. In no recording is there a group between 9 and 15.
+const RISING_MIN: u64 = 12;
 /// What wakes a task for ever.
 const TICKS: &str = "Interval";
 

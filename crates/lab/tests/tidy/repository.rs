@@ -125,7 +125,10 @@ fn listed(page: &str) -> String {
 
 #[test]
 fn no_list_of_scenarios_exists_outside_the_summary() {
-    assert_eq!(listed("[a](a.md)\n- [b](b.md): and [c](c.md)\n| [d](d.md) | {{#value e x}} |\n| e | [f](f.md) |\n"), "b.md\nc.md\nd.md\n");
+    assert_eq!(
+        listed("[a](a.md)\n- [b](b.md): and [c](c.md)\n| [d](d.md) | {{#value e x}} |\n| e | [f](f.md) |\n"),
+        "b.md\nc.md\nd.md\n"
+    );
     let names: Vec<_> = scenarios().into_iter().map(|one| one.name).collect();
     let is_code = |file: &String| {
         (file.starts_with("crates/") || file.starts_with("scripts/") || file.starts_with(".ci/"))

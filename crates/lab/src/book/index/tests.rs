@@ -7,7 +7,7 @@ use super::*;
 /// So many remarks under one heading are read to the end.
 const REMARKS_MAX: usize = 14;
 /// Between tasks that stand still and tasks that are polled for ever: no recording has a group that a run could move across the line.
-const GAP: std::ops::Range<u64> = 8..12;
+const GAP: std::ops::Range<u64> = 10..14;
 
 /// What a reporter saw, and where the index must lead.
 #[derive(Deserialize)]
