@@ -19,7 +19,7 @@ pub(super) fn code(source: &Source, scenario: &str, anchor: &str) -> anyhow::Res
     let [leak, fix] = regions(source, scenario, anchor, ["leak", "fix"])?;
     let leak = without_mark(&leak);
     let changes = lines::changes(&leak, &fix);
-    let pieces = of_leak(lines::near_with_heads(&changes, AROUND, REACH));
+    let pieces = of_leak(lines::near(&changes, AROUND, REACH));
     let is_whole = !pieces.iter().any(|piece| matches!(piece, Piece::Gap(_)));
     let piece = |piece: &Piece<&Change>| match piece {
         Piece::Gap(lines) => lines::gap(*lines),
@@ -106,7 +106,7 @@ mod tests {
                 Piece::Line(change) => change.text.trim().to_owned(),
                 Piece::Gap(lines) => format!("…{lines}"),
             };
-            of_leak(lines::near(&changes, around)).into_iter().map(said).collect()
+            of_leak(lines::near(&changes, around, 0)).into_iter().map(said).collect()
         };
         assert_eq!(shown(2), ["…8", "8", "", "10", "11", "…8"]);
         assert_eq!(shown(0), ["…20"]);
@@ -118,7 +118,7 @@ mod tests {
         let leak = format!("a\n\nasync fn f(\n{body}");
         let changes = lines::changes(&leak, &leak.replace("    9\n", "    nine\n"));
         let heads = |reach| {
-            lines::near_with_heads(&changes, 2, reach)
+            lines::near(&changes, 2, reach)
                 .iter()
                 .any(|piece| matches!(piece, Piece::Line(change) if change.text.starts_with("async fn f")))
         };

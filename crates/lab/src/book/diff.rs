@@ -15,6 +15,8 @@ use super::{
 
 /// Lines before and behind each change.
 const AROUND: usize = 3;
+/// A function's head is shown too when it is so near: two lines above a parameter, say.
+const REACH: usize = 3;
 
 pub(super) fn diff(
     source: &Source,
@@ -61,7 +63,7 @@ fn hunks(changes: &[Change]) -> String {
         Piece::Line(change) => lines::line(lines::element(change.tag), &change.text),
         Piece::Gap(lines) => lines::gap(lines),
     };
-    lines::near(changes, AROUND).into_iter().map(piece).collect()
+    lines::near(changes, AROUND, REACH).into_iter().map(piece).collect()
 }
 
 fn caption(scenario: &str, [old, new]: [&str; 2], changes: &[Change]) -> String {

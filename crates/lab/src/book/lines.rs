@@ -31,13 +31,9 @@ pub(super) fn changes(old: &str, new: &str) -> Vec<Change> {
     diff.iter_all_changes().map(|change| Change { tag: change.tag(), text: change.value().to_owned() }).collect()
 }
 
-/// The changed lines and so many around each. A gap says its number in one line, so it leaves out two at least.
-pub(super) fn near(changes: &[Change], around: usize) -> Vec<Piece<&Change>> {
-    pieces(changes, near_changes(changes, around))
-}
-
-/// The same, and before each part the head of the function in which it begins, where that is no further than `reach` lines.
-pub(super) fn near_with_heads(changes: &[Change], around: usize, reach: usize) -> Vec<Piece<&Change>> {
+/// The changed lines and so many around each, and the head of the function in which such a part begins, where that is no further than
+/// `reach` lines. A gap says its number in one line, so it leaves out two at least.
+pub(super) fn near(changes: &[Change], around: usize, reach: usize) -> Vec<Piece<&Change>> {
     let mut shown = near_changes(changes, around);
     for run in runs(&shown, true) {
         let before = (run.start.saturating_sub(reach)..run.start).rev();
@@ -176,7 +172,7 @@ mod tests {
             Piece::Line(change) => format!("{}{}", change.tag, change.text.trim()),
             Piece::Gap(lines) => format!("…{lines}"),
         };
-        near(&changes, around).into_iter().map(said).collect()
+        near(&changes, around, 0).into_iter().map(said).collect()
     }
 
     #[test]
@@ -194,7 +190,7 @@ mod tests {
                 Piece::Line(change) => format!("{}{}", change.tag, change.text.trim()),
                 Piece::Gap(lines) => format!("…{lines}"),
             };
-            near(&changes, 3).into_iter().map(said).collect::<Vec<_>>().join("|")
+            near(&changes, 3, 0).into_iter().map(said).collect::<Vec<_>>().join("|")
         };
         let (before, behind) = ("1\n2\n3\n\nfn a() {\n", "}\n\nfn b(\n x\n) {\n");
         let [old, new] = ["x\n", "y\n"].map(|line| format!("{before}b\n{line}{behind}"));
