@@ -10,10 +10,12 @@ import { A4, Lab, ROOT, eachOf, keep, pagesOf, sheetsOf, startBrowser, watch } f
 const DESK = { width: 1280, height: 800 };
 const PHONE = { width: 390, height: 844 };
 const THEMES = ['light', 'rust', 'coal', 'navy', 'ayu'];
-/** The heaviest page has 125 KB, its picture of two consoles included. */
+/** The heaviest page has 129 KB, its picture of two consoles included. */
 const WEIGHT_MAX = 130 * 1024;
 /** A handout that is stapled once. */
 const SHEETS_MAX = 6;
+/** The index of symptoms is looked up, and not handed out: it grows with what reporters see. */
+const INDEX_SHEETS_MAX = 16;
 /** Smaller letters are not read on paper. */
 const POINTS_MIN = 7;
 /** A sheet of A4 without its margins, in pixels. */
@@ -66,7 +68,8 @@ test('a page loads little, without an error, fits a desk, a phone and a handout,
     const found = [...looked.problems, ...await tooWide(page), ...await findings(page)];
     if (weight > WEIGHT_MAX) found.push(`${weight} bytes`);
     const { sizes } = await sheetsOf(page);
-    if (sizes.length > SHEETS_MAX || sizes.some(size => String(size) !== String(A4))) found.push(`${sizes.length} sheets: ${sizes.join(' ')}`);
+    const most = url.endsWith('/symptoms.html') ? INDEX_SHEETS_MAX : SHEETS_MAX;
+    if (sizes.length > most || sizes.some(size => String(size) !== String(A4))) found.push(`${sizes.length} sheets: ${sizes.join(' ')}`);
     found.push(...await tooWideOnPaper(page));
     await page.setViewportSize(PHONE);
     found.push(...await tooWide(page));
