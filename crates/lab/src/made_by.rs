@@ -237,11 +237,14 @@ pub fn locked<'a>(root: &Path, crates: impl Iterator<Item = &'a str>) -> anyhow:
     crates.map(one).collect()
 }
 
-/// Every locked crate with its version; one may be locked in several.
+/// Every locked crate with its version; one may be locked in several. None where nothing is locked: a book alone, without programs.
 ///
 /// # Errors
 /// When `Cargo.lock` cannot be read.
 pub fn all_locked(root: &Path) -> anyhow::Result<BTreeSet<(String, String)>> {
+    if !root.join("Cargo.lock").exists() {
+        return Ok(BTreeSet::new());
+    }
     Ok(lock(root)?.package.into_iter().map(|one| (one.name, one.version)).collect())
 }
 

@@ -126,7 +126,7 @@ fn a_fault_of_the_index_fails_once_however_many_tables_it_has_and_only_warns_whe
         assert!(page.contains("From what tokio-console shows"), "what is well is not shown");
     }
     let dead = book().replace(ENTRIES, "unconsumed-send.md#guard", "unconsumed-send.md#gone");
-    assert!(dead.error().contains("dead link"), "{}", dead.error());
+    assert!(dead.error().contains("dead or strange link"), "{}", dead.error());
 }
 
 #[test]
