@@ -92,8 +92,7 @@ fn a_capture_shows_the_leak_and_its_fix() {
 #[test]
 fn where_each_console_gets_enough_columns_they_stand_side_by_side() {
     let terminal = Terminal::open((u32::from(lab::plan::columns_wide()), 40));
-    terminal.await_consoles();
-    let screen = terminal.screen();
+    let screen = terminal.await_consoles();
     let both = screen.lines().any(|line| line.matches("(CONNECTED)").count() == 2);
     assert!(both && screen.lines().next().unwrap().contains("unconsumed-send-fix"), "{screen}");
     terminal.keys("q");
@@ -103,8 +102,7 @@ fn where_each_console_gets_enough_columns_they_stand_side_by_side() {
 #[test]
 fn inside_the_readers_tmux_the_keys_that_are_named_reach_the_consoles() {
     let terminal = Terminal::open(ROOM);
-    terminal.await_consoles();
-    let screen = terminal.screen();
+    let screen = terminal.await_consoles();
     assert!(screen.contains("Ctrl-b Ctrl-b o: the other console"), "{screen}");
     // What the reader looks at: keys go through the reader's tmux, and not past it.
     let glass = Terminal::attached_to(&terminal);

@@ -96,17 +96,19 @@ impl Terminal {
         self.tmux(&["capture-pane", "-p"])
     }
 
-    pub(crate) fn await_screen(&self, what: &str, is_there: impl Fn(&str) -> bool) {
+    /// The screen that shows it. Another look may not: a console that draws anew is empty for a moment.
+    pub(crate) fn await_screen(&self, what: &str, is_there: impl Fn(&str) -> bool) -> String {
         let mut screen = String::new();
         until_or(&mut screen, what, |screen| {
             *screen = self.screen();
             is_there(screen).then_some(())
         });
+        screen
     }
 
-    /// Both consoles show that they are connected.
-    pub(crate) fn await_consoles(&self) {
-        self.await_screen("two connected consoles", |screen| screen.matches("(CONNECTED)").count() == 2);
+    /// The screen on which both consoles show that they are connected.
+    pub(crate) fn await_consoles(&self) -> String {
+        self.await_screen("two connected consoles", |screen| screen.matches("(CONNECTED)").count() == 2)
     }
 
     pub(crate) fn script(&self) -> String {
