@@ -45,6 +45,10 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
+use evidence::{
+    catalogue::{self, Catalogue, Listed},
+    made_by,
+};
 use mdbook_driver::{MDBook, config::Config};
 use mdbook_preprocessor::{
     Preprocessor, PreprocessorContext,
@@ -56,10 +60,6 @@ use tracing_subscriber::{Layer, layer, prelude::*};
 pub use self::source::For;
 
 use self::{api::Api, glossary::Glossary, quiz::Quiz, source::Source};
-use crate::{
-    catalogue::{self, Catalogue, Listed},
-    made_by,
-};
 
 /// Tells the page's script that the lab serves it, and the style that there will be buttons: it stands before the charts.
 const SERVED: &str = "<div class=\"wb-served\" hidden></div>\n\n";

@@ -15,15 +15,13 @@ use std::{
 
 use anyhow::{Context, ensure};
 use clap::Args;
+use evidence::{catalogue::Catalogue, exhibit::Kind, root, screen};
 
 use crate::{
     book, browser,
-    catalogue::Catalogue,
     doctor::{self, Finding},
-    exhibit::Kind,
     pair::Event,
     renew::{Progress, Subject},
-    root, screen,
     serve::{Name, Server},
 };
 pub use pair::Pair;

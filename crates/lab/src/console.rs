@@ -10,6 +10,7 @@ mod seen;
 use std::{net::SocketAddr, time::Duration};
 
 use anyhow::Context;
+use evidence::series::ConsoleView;
 use prost::bytes::{Buf, Bytes};
 use tokio::{task::yield_now, time::timeout};
 use tonic::{
@@ -20,7 +21,6 @@ use tonic::{
     transport::Endpoint,
 };
 
-use crate::series::ConsoleView;
 use message::Message;
 use seen::Seen;
 

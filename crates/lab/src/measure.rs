@@ -3,14 +3,17 @@
 use std::{collections::BTreeMap, path::Path};
 
 use anyhow::bail;
-
-use crate::{
+use evidence::{
     catalogue::Scenario,
     exhibit::{Exhibits, Kind},
     made_by::MadeBy,
-    pair::{self, Event},
     series::{Recording, Run},
     verdict,
+};
+
+use crate::{
+    pair::{self, Event},
+    today,
 };
 
 /// Sides beyond leak and fix run this many at a time.
@@ -21,7 +24,7 @@ const AT_ONCE: usize = 2;
 /// # Errors
 /// When a run fails, or does not do what its side states: such a run must not become the book's evidence.
 pub async fn make(root: &Path, scenario: &Scenario, on: &(dyn Fn(Event) + Sync)) -> anyhow::Result<Recording> {
-    let made_by = Exhibits::of(scenario).ingredients(Kind::Runs).now(root)?.made_by()?;
+    let made_by = today::made_by(Exhibits::of(scenario).ingredients(Kind::Runs).now(root)?)?;
     let mut sides = BTreeMap::<String, Run>::new();
     for some in scenario.side_names().chunks(AT_ONCE) {
         sides.extend(pair::run(root, scenario, some, &[], on).await?);

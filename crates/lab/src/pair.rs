@@ -3,17 +3,19 @@
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use anyhow::{Context, bail};
+use evidence::{
+    catalogue::Scenario,
+    series::{Phase, Run, Series},
+    verdict::{self, Verdict},
+};
 use serde::Serialize;
 use stage::wire::{Hello, Line, Report, Sample};
 use tokio::time::Instant;
 
 use crate::{
     cargo,
-    catalogue::Scenario,
     child::Program,
     console::{self, Console},
-    series::{Phase, Run, Series},
-    verdict::{self, Verdict},
 };
 
 /// No run takes longer than this, whatever load was asked for.

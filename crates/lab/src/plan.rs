@@ -4,8 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
-
-use crate::catalogue::Catalogue;
+use evidence::catalogue::Catalogue;
 
 /// For each console: with fewer columns tokio-console cuts the line number off the longest place that a leak or its fix shows.
 pub const COLUMNS_MIN: u16 = CONSOLE_COLUMNS + 42;
@@ -141,7 +140,7 @@ mod tests {
 
     #[test]
     fn the_line_number_of_every_place_that_a_page_shows_is_in_sight() {
-        let root = crate::root::find().unwrap();
+        let root = evidence::root::find().unwrap();
         for screen in std::fs::read_dir(root.join("book/src/screens")).unwrap() {
             let path = screen.unwrap().path();
             let text = if path.extension().is_some_and(|end| end == "txt") {

@@ -9,20 +9,17 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
-use tokio::process::Command;
-
-use crate::{
-    cargo,
+use evidence::{
     catalogue::Scenario,
     chart,
-    child::Group,
     exhibit::{self, Exhibit, Exhibits, Kind, Note},
     guard,
     made_by::{Now, hash_of},
-    measure,
-    pair::Event,
     words,
 };
+use tokio::process::Command;
+
+use crate::{cargo, child::Group, measure, pair::Event, today};
 
 /// The programs of the general statements.
 const CLAIMS: [&str; 2] = ["claims", "claims-console"];
@@ -121,7 +118,7 @@ impl Subject<'_> {
 
 /// The package's notes, with those of what was made now.
 fn notes(root: &Path, exhibits: &Exhibits, made: &Made, now: Now) -> anyhow::Result<Vec<u8>> {
-    let made_by = now.made_by()?;
+    let made_by = today::made_by(now)?;
     let mut notes = exhibits.notes(root)?;
     notes.retain(|file, _| exhibits.all.iter().any(|one| one.file == *file));
     let note = |contents: &Vec<u8>| Note { contents: hash_of(contents), made_by: made_by.clone() };

@@ -13,14 +13,14 @@ use crossterm::{
     style::{Color, Stylize},
     terminal::{self, ClearType},
 };
-
-use crate::{
+use evidence::{
     catalogue::Scenario,
-    pair::{Event, SideVerdict},
     series::{Phase, Series},
     side::Role,
     words,
 };
+
+use crate::pair::{Event, SideVerdict};
 use frame::{Frame, Row, phase};
 
 /// In a smaller terminal lines are printed instead.

@@ -8,7 +8,7 @@ use std::{
     process::Command,
 };
 
-use lab::{catalogue::Catalogue, root};
+use evidence::{catalogue::Catalogue, root};
 
 /// What programs and the lab are made of.
 const PROGRAMS: &str = "normal,build";

@@ -1,7 +1,8 @@
 //! The report that a chapter shows under *Guard* is the one that the leak's own test gives, word for word, but for the tasks'
 //! ages. `cargo lab record` writes the reports anew.
 
-use lab::{catalogue::Catalogue, exhibit, guard, renew, root};
+use evidence::{catalogue::Catalogue, exhibit, guard, root};
+use lab::renew;
 
 #[tokio::test]
 async fn every_chapter_shows_the_report_that_its_leak_gives() {

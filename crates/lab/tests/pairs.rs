@@ -11,13 +11,15 @@ use std::{
     time::Duration,
 };
 
-use lab::{
-    cargo,
+use evidence::{
     catalogue::{Catalogue, Scenario},
-    pair::{self, Event, SideVerdict},
     root,
     series::{Gauges, Run},
     verdict::Outcome,
+};
+use lab::{
+    cargo,
+    pair::{self, Event, SideVerdict},
 };
 use leakcheck::{Checker, Trend};
 use libtest_mimic::{Arguments, Failed, Trial};

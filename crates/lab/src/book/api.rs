@@ -8,10 +8,10 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
+use evidence::made_by;
 use serde::Deserialize;
 
 use super::running;
-use crate::made_by;
 
 /// From the root.
 const FILE: &str = "book/api.toml";

@@ -4,6 +4,7 @@
 //! guards by their tests, tell-tales by the recordings. Only what nobody can measure is written, in `[package.metadata.card]`.
 
 use anyhow::Context;
+use evidence::side::{Side, capital};
 use stage::gauge::Gauge;
 
 use super::{
@@ -11,7 +12,6 @@ use super::{
     source::Source,
     telltale::{self, LEAK, NO_TASK, Telltale, wait},
 };
-use crate::side::{Side, capital};
 
 /// One row for each scenario, and nothing that does not fit on a sheet.
 pub(super) fn card(source: &Source) -> anyhow::Result<String> {

@@ -7,14 +7,14 @@ use std::{
 };
 
 use anyhow::{Context, anyhow, bail, ensure};
+use evidence::{
+    made_by::{check_day, hash, locked},
+    words::grouped,
+};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::html;
-use crate::{
-    made_by::{check_day, hash, locked},
-    words::grouped,
-};
 
 const FILE: &str = "book/recordings/claims.json";
 const RENEW: &str = "run `cargo lab record claims`";

@@ -1,5 +1,6 @@
 //! `{{#code}}`: the leak's lines around what the fix changes, and below them, folded, all of them.
 
+use evidence::side;
 use similar::ChangeTag;
 
 use super::{
@@ -8,7 +9,6 @@ use super::{
     lines::{self, Change, Piece},
     source::{self, Source},
 };
-use crate::side;
 
 /// Lines before and behind each change: most waits and their owners are so near.
 const AROUND: usize = 6;

@@ -1,8 +1,7 @@
 //! `{{#const NAME FILE CONST}}`: a constant of a scenario's source in words, so that a page cannot say another limit than the code has.
 
 use anyhow::{Context, bail, ensure};
-
-use crate::words::grouped;
+use evidence::words::grouped;
 
 /// So deep may a constant name another one.
 const DEPTH_MAX: usize = 4;

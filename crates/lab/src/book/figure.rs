@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use anyhow::Context;
-use stage::gauge::Gauge;
-
-use super::{html, source::Source};
-use crate::{
+use evidence::{
     chart::{self, Course},
     series::Recording,
 };
+use stage::gauge::Gauge;
+
+use super::{html, source::Source};
 
 /// Every gauge of a run, drawn, and where the numbers come from. The reader chooses by radio buttons and CSS, without a script.
 /// `id` tells this figure from the others of its page.

@@ -1,6 +1,6 @@
 //! HTML, written so that Markdown leaves it alone: every block is one line, for an empty line would end it.
 
-use crate::catalogue::Scenario;
+use evidence::catalogue::Scenario;
 
 /// Escapes text for element content and for attributes in double quotes. Line ends become references.
 pub(super) fn text(raw: &str) -> String {

@@ -8,6 +8,12 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use evidence::{
+    catalogue::{Scenario, title_of},
+    series::Group,
+    side::capital,
+    topic::Topic,
+};
 use stage::gauge::Gauge;
 
 use super::{
@@ -15,12 +21,6 @@ use super::{
     source::Source,
     symptoms::{Entry, Lead, WAYS_MAX},
     telltale::{self, Beside, NO_TASK, Polls, Telltale, wait},
-};
-use crate::{
-    catalogue::{Scenario, title_of},
-    series::Group,
-    side::capital,
-    topic::Topic,
 };
 
 /// What the table of movements looks at, and the gauges behind each column.

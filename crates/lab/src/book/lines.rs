@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
+use evidence::side;
 use similar::{Algorithm, ChangeTag, TextDiff};
 
 use super::html;
-use crate::side;
 
 /// So many lines of an item that only begins are left out.
 const BEGUN: usize = 2;

@@ -1,8 +1,7 @@
 //! The parts of the book: what `SUMMARY.md` lists under each title.
 
+use evidence::catalogue::page;
 use mdbook_preprocessor::book::{Book, BookItem};
-
-use crate::catalogue::page;
 
 /// Chapters under one title of `SUMMARY.md`.
 pub(super) struct Part {

@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     fn quiz(seed: u64, book: &[&str]) -> Quiz {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixture");
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../evidence/tests/fixture");
         Quiz::read(&root, &book.iter().map(|page| (*page).to_owned()).collect::<Vec<_>>(), seed)
     }
 

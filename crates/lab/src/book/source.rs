@@ -10,14 +10,14 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
-
-use super::{claims::Claims, glossary::Glossary, index, parts::Part, quiz::Quiz, symptoms::Symptoms};
-use crate::{
+use evidence::{
     catalogue::{Card, Catalogue, Scenario, title_of},
     exhibit::{self, Exhibit, Exhibits, Kind, LEAK_TEST},
     recording,
     series::Recording,
 };
+
+use super::{claims::Claims, glossary::Glossary, index, parts::Part, quiz::Quiz, symptoms::Symptoms};
 
 /// What a book is built for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -237,7 +237,7 @@ pub(super) fn side_file(scenario: &str, side: &str) -> String {
 impl Source {
     /// The tests' own little book.
     pub(super) fn fixture() -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixture");
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../evidence/tests/fixture");
         let quiz = Quiz::read(&root, &["unconsumed-send".to_owned()], 1);
         Self::of(&root).asking(quiz)
     }

@@ -4,10 +4,10 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
+use evidence::topic::Topic;
 use serde::Deserialize;
 
 use super::html;
-use crate::topic::Topic;
 
 const FILE: &str = "book/symptoms.toml";
 /// What fits into a row.

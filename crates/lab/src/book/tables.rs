@@ -3,15 +3,15 @@
 use std::collections::BTreeSet;
 
 use anyhow::Context;
-use stage::gauge::{self, Gauge, Kind};
-
-use super::{html, source::Source};
-use crate::{
+use evidence::{
     catalogue::Scenario,
     series::{Group, Recording, Run},
     side::{self, Role},
     words::{column_title, grouped, left as in_words, number},
 };
+use stage::gauge::{self, Gauge, Kind};
+
+use super::{html, source::Source};
 
 /// Below this, nothing is left.
 const REST_PER_UNIT_MAX: f64 = stage::wire::REST_PER_UNIT_MAX;

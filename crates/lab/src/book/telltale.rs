@@ -3,14 +3,14 @@
 
 use std::rc::Rc;
 
-use stage::gauge::{self, Gauge};
-
-use super::{source::Source, tables};
-use crate::{
+use evidence::{
     catalogue::Scenario,
     series::{Group, Recording},
     words::left as in_words,
 };
+use stage::gauge::{self, Gauge};
+
+use super::{source::Source, tables};
 
 /// The leaking side is what card and index are about.
 pub(super) const LEAK: &str = "leak";

@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, bail, ensure};
-use stage::wire::Stated;
-
-use crate::{
+use evidence::{
     catalogue::Scenario,
     series::{Recording, Run},
     words::{grouped, left, number, per_unit},
 };
+use stage::wire::Stated;
 
 pub(super) fn value(scenario: &Scenario, recording: &Recording, side: &str, path: &str) -> anyhow::Result<String> {
     let run = recording

@@ -8,14 +8,16 @@ use std::{
 
 use anyhow::Context;
 use clap::Args;
+use evidence::{
+    catalogue::{Catalogue, Scenario},
+    root,
+};
 
 use super::{block_on, interrupted, lock, print_json};
 use crate::{
     cargo,
-    catalogue::{Catalogue, Scenario},
     child::NotStarted,
     pair::{self, Event},
-    root,
     view::View,
 };
 

@@ -3,8 +3,9 @@
 use std::{io::Write, path::PathBuf, process::ExitCode};
 
 use clap::Args;
+use evidence::root;
 
-use crate::{cargo, plan, root};
+use crate::{cargo, plan};
 
 /// What `scripts/pair` was asked. The script says where it was called, because it moves to the root.
 #[derive(Args)]

@@ -10,11 +10,11 @@ use std::{
 };
 
 use console_api::{Field, Location, field, resources, tasks};
+use evidence::series::Group;
 use prost_types::Timestamp;
 use tokio::task::yield_now;
 
 use super::message::Part;
-use crate::series::Group;
 
 /// So many texts that occur again and again are kept once. Where there are more, they do not occur again.
 const SHARED_MAX: usize = 10_000;
@@ -183,7 +183,7 @@ impl Seen {
             polls,
         };
         let mut groups: Vec<_> = groups.into_iter().map(group).collect();
-        groups.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.order().cmp(&b.order())));
+        groups.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| order(a).cmp(&order(b))));
         groups
     }
 
@@ -215,11 +215,10 @@ impl Birth {
     }
 }
 
-impl Group {
-    /// Groups of one size stand in this order.
-    fn order(&self) -> impl Ord {
-        (self.spawned_at.clone(), self.name.clone(), self.kind.clone(), self.state.clone(), self.waits_on.clone())
-    }
+/// Groups of one size stand in this order.
+fn order(group: &Group) -> impl Ord {
+    let Group { spawned_at, name, kind, state, waits_on, .. } = group.clone();
+    (spawned_at, name, kind, state, waits_on)
 }
 
 impl Wait {

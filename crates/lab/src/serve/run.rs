@@ -15,6 +15,11 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use evidence::{
+    catalogue::{Catalogue, Scenario},
+    chart::{Drawing, Live},
+    recording,
+};
 use futures_util::{Stream, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -25,10 +30,7 @@ use tokio::{
 
 use super::connections::no_descriptor;
 use crate::{
-    catalogue::{Catalogue, Scenario},
-    chart::{Drawing, Live},
     pair::{self, Event},
-    recording,
     same_site::{Form, Refusal},
 };
 

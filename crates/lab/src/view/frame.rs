@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use stage::gauge::rank;
-
-use super::layout::Layout;
-use crate::{
+use evidence::{
     plot::Plot,
     series::{Phase, Series},
 };
+use stage::gauge::rank;
+
+use super::layout::Layout;
 
 /// Room for the numbers left of the plot.
 const AXIS: usize = 8;
@@ -143,7 +143,7 @@ impl Row {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::series::Sample;
+    use evidence::series::Sample;
 
     /// The lines of a run of so many sides and gauges, without colours.
     fn drawn(room: (usize, usize), sides: usize, gauges: usize, notes: usize) -> Vec<String> {

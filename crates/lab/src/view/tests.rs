@@ -1,11 +1,12 @@
+use evidence::verdict::{Outcome, Verdict};
+
 use super::*;
-use crate::verdict::{Outcome, Verdict};
 
 /// What stands below the verdict of a leak of 480 tasks, of which so many are from one line and so many of these wait.
 fn told(there: u64, waiting: u64, said: &[&str]) -> Vec<String> {
     details(&SideVerdict {
         text: "leaks".into(),
-        verdict: Verdict::of(Outcome::Leaks),
+        verdict: Verdict { outcome: Outcome::Leaks, gauge: "tasks".into(), per_unit: Some(1.0), left: String::new() },
         program_tasks: 480,
         console_tasks: 480,
         dropped_events: 0,

@@ -6,10 +6,8 @@ mod small;
 
 use std::{fs, path::Path};
 
-use lab::{
-    book::{self, For, links},
-    made_by,
-};
+use evidence::made_by;
+use lab::book::{self, For, links};
 use small::{SmallBook, repository};
 use tempfile::TempDir;
 

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lab::{
+use evidence::{
     catalogue::Catalogue,
     exhibit::{Exhibits, Kind},
 };

@@ -6,11 +6,14 @@ use std::{
     sync::LazyLock,
 };
 
-use lab::{
-    book::{self, For},
+use evidence::{
     catalogue::Catalogue,
     exhibit::{Exhibits, Kind, Note, Notes},
     made_by::{MadeBy, hash_of},
+};
+use lab::{
+    book::{self, For},
+    today,
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -26,7 +29,7 @@ pub(crate) fn repository() -> PathBuf {
 /// The fixture, with notes as if its exhibits were made just now.
 static FRESH: LazyLock<SmallBook> = LazyLock::new(|| {
     let book = SmallBook(TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap());
-    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixture"), book.root());
+    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../evidence/tests/fixture"), book.root());
     copy(&repository().join("book/theme"), &book.root().join("book/theme"));
     fs::copy(repository().join("book.toml"), book.root().join("book.toml")).unwrap();
     book.add_unrecorded();
@@ -56,7 +59,7 @@ impl SmallBook {
     fn stamp(&self) {
         let catalogue = Catalogue::read(self.root()).unwrap();
         let exhibits = Exhibits::of(catalogue.find("unconsumed-send").unwrap());
-        let made_by = |kind| exhibits.ingredients(kind).now(self.root()).unwrap().made_by().unwrap();
+        let made_by = |kind| today::made_by(exhibits.ingredients(kind).now(self.root()).unwrap()).unwrap();
         let mut notes = Notes::new();
         for one in exhibits.all.iter().filter(|one| one.kind != Kind::Runs) {
             let contents = hash_of(&fs::read(self.root().join(&one.file)).unwrap());

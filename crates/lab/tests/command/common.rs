@@ -21,7 +21,7 @@ pub(crate) struct Lab {
 
 /// The lab's binary, in the workbook's folder.
 pub(crate) fn lab(args: &[&str]) -> Command {
-    lab_in(&lab::root::find().unwrap(), args)
+    lab_in(&evidence::root::find().unwrap(), args)
 }
 
 /// The lab's binary, in another folder.

@@ -15,7 +15,7 @@ const PROGRAM: &str = "unconsumed-send-leak";
 
 /// The built program.
 fn program(args: &[&str]) -> Command {
-    let root = lab::root::find().unwrap();
+    let root = evidence::root::find().unwrap();
     // Another test's build may hold cargo's lock for a while.
     let checker = leakcheck::Checker::current_thread().deadline(Duration::from_secs(1_800));
     let built =

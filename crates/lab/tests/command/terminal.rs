@@ -13,7 +13,7 @@ impl Terminal {
     /// Opens a terminal that runs the lab, and says `the end` after it.
     fn run(name: &str, (columns, rows): (u32, u32), args: &str) -> Self {
         let terminal = Self { name: format!("view-{name}-{}", std::process::id()) };
-        let (root, lab) = (lab::root::find().unwrap(), env!("CARGO_BIN_EXE_lab"));
+        let (root, lab) = (evidence::root::find().unwrap(), env!("CARGO_BIN_EXE_lab"));
         let line = format!("cd '{}' && '{lab}' {args}; echo the end; sleep 600", root.display());
         let room = [columns.to_string(), rows.to_string()];
         terminal.tmux(&["new-session", "-d", "-x", &room[0], "-y", &room[1], &line, ";", "set", "status", "off"]);

@@ -2,12 +2,13 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use lab::{
+use evidence::{
     chart,
     exhibit::{Exhibits, Kind, LEAK_TEST},
     made_by::MadeBy,
     recording,
 };
+use lab::today;
 
 use crate::{fail_on, read, root, scenarios, tracked};
 
@@ -88,7 +89,7 @@ fn a_touched_source_makes_every_exhibit_of_every_scenario_stale() {
         for kind in exhibits.all.iter().map(|one| one.kind).collect::<BTreeSet<_>>() {
             let ingredients = exhibits.ingredients(kind);
             let now = || ingredients.now(copy.path()).unwrap();
-            let made_by: MadeBy = now().made_by().unwrap();
+            let made_by: MadeBy = today::made_by(now()).unwrap();
             made_by.check(&now()).unwrap();
             let (expected, found) = (sources_of(&exhibits, kind), ingredients.files(copy.path()).unwrap());
             let forgotten: Vec<_> = expected.iter().filter(|file| !found.contains(*file)).collect();
@@ -143,7 +144,7 @@ fn a_crate_that_a_scenario_asks_for_makes_its_exhibits_stale() {
     ] {
         let exhibits = all().into_iter().find(|one| one.name == name).unwrap();
         let now = || exhibits.ingredients(kind).now(copy.path()).unwrap();
-        let made_by = now().made_by().unwrap();
+        let made_by = today::made_by(now()).unwrap();
         let entry = format!("name = \"{krate}\"\nversion = \"");
         fs::write(copy.path().join("Cargo.lock"), lock.replace(&entry, &format!("{entry}9"))).unwrap();
         let said = made_by.check(&now()).unwrap_err().to_string();

@@ -14,7 +14,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use lab::{
+use evidence::{
     catalogue::{Catalogue, Scenario},
     root,
 };

@@ -10,7 +10,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use crate::{fail_on, read, tracked};
 
 /// Crates whose modules are looked at.
-const CRATES: [&str; 5] = ["claims", "lab", "leakcheck", "leakcheck-macros", "stage"];
+const CRATES: [&str; 6] = ["claims", "evidence", "lab", "leakcheck", "leakcheck-macros", "stage"];
 /// Everything to the right of `series` is pure, and so is what it stands on.
 const PURE: [&str; 7] = ["chart", "plot", "screen", "series", "side", "verdict", "words"];
 /// What a pure module must not name.
@@ -196,7 +196,7 @@ fn names(tokens: TokenStream) -> Vec<String> {
 fn what_is_pure_names_no_process_no_file_and_no_clock() {
     let mut problems = Vec::new();
     for module in PURE {
-        let file = format!("crates/lab/src/{module}.rs");
+        let file = format!("crates/evidence/src/{module}.rs");
         let text = read(&file);
         for name in names(without_tests(&text).parse().unwrap()).iter().filter(|name| IMPURE.contains(&name.as_str())) {
             problems.push(format!("{file} names `{name}`: what judges and draws takes values, and touches nothing"));

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use lab::{
+use evidence::{
     catalogue::Scenario,
     side::{self, Mark, Role, Side},
 };

@@ -13,7 +13,7 @@ fn sample(i: u64) -> Sample {
 
 /// What is drawn of one sample of one side.
 fn drawings() -> Vec<Drawing> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixture");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../evidence/tests/fixture");
     let catalogue = Catalogue::read(&root).unwrap();
     let statement = &catalogue.find("unconsumed-send").unwrap().statement;
     Live::new(statement.clone(), vec!["leak".to_owned()], None).push("leak", &sample(1), 1)

@@ -1,5 +1,5 @@
 //! Whatever a page shows and nobody typed is an *exhibit*: a file, what makes it, and a note of what made it. Knows and checks them;
-//! [`crate::renew`] makes them.
+//! `cargo lab record` makes them.
 //!
 //! | kind    | file                                  | made by                                        | its note                |
 //! |---------|---------------------------------------|------------------------------------------------|-------------------------|

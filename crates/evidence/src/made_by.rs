@@ -1,5 +1,5 @@
 //! What made a thing that a page shows: a hash of its sources, the locked versions of the crates it stands on, a day and a
-//! machine. Reads files and compares; [`crate::renew`] and [`crate::measure`] make things.
+//! machine. Reads files and compares; `cargo lab record` makes things.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -48,8 +48,10 @@ pub struct Package {
 /// The ingredients as they are now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Now {
-    hash: String,
-    versions: BTreeMap<String, String>,
+    /// Of the sources, as [`hash`] has it.
+    pub hash: String,
+    /// Locked versions of the crates that decide what is seen.
+    pub versions: BTreeMap<String, String>,
 }
 
 impl Ingredients {
@@ -71,21 +73,6 @@ impl Ingredients {
             collect(root, Path::new(source), &self.made, &mut files)?;
         }
         Ok(files)
-    }
-}
-
-impl Now {
-    /// What something that is made of this, here and today, is made by.
-    ///
-    /// # Errors
-    /// When the system tells neither its date nor rustc's version.
-    pub fn made_by(self) -> anyhow::Result<MadeBy> {
-        let Self { hash, mut versions } = self;
-        let rustc = tool(&["rustc", "--version"])?;
-        versions.insert("rustc".into(), rustc.split_whitespace().nth(1).unwrap_or("unknown").to_owned());
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let machine = format!("{} {}, {cores} cores", std::env::consts::OS, std::env::consts::ARCH);
-        Ok(MadeBy { hash, versions, recorded: tool(&["date", "+%Y-%m-%d"])?, machine })
     }
 }
 
@@ -263,13 +250,6 @@ fn wanted(root: &Path, package: &Package) -> anyhow::Result<(String, BTreeSet<St
     let names =
         tables.iter().filter_map(|table| manifest.get(*table)?.as_table()).flat_map(|table| table.keys().cloned());
     Ok((name.with_context(|| format!("{} names no package", file.display()))?.to_owned(), names.collect()))
-}
-
-fn tool(command: &[&str]) -> anyhow::Result<String> {
-    let output = std::process::Command::new(command[0]).args(&command[1..]).output();
-    let output = output.with_context(|| format!("cannot run {}", command[0]))?;
-    ensure!(output.status.success(), "`{}` failed", command.join(" "));
-    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 //! Recorded runs on disk: `book/recordings/<name>.json`. A record knows the sources and versions it was made with. Reads and checks;
-//! [`crate::measure`] makes them.
+//! `cargo lab record` makes them.
 
 use std::{
     collections::BTreeMap,

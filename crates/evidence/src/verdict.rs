@@ -36,7 +36,7 @@ pub struct Verdict {
     /// What is left of it per unit of work; none for a maximum, which cannot be divided.
     pub per_unit: Option<f64>,
     /// What is left of it as people read it: `6.00 tasks stay for every search`.
-    left: String,
+    pub left: String,
 }
 
 /// The gauge must climb at this share of what is stated, while the load runs.
@@ -152,11 +152,6 @@ fn slope(series: &Series, gauge: &str) -> Option<f64> {
 }
 
 impl Verdict {
-    #[cfg(test)]
-    pub(crate) fn of(outcome: Outcome) -> Self {
-        Self { outcome, gauge: "tasks".into(), per_unit: Some(1.0), left: String::new() }
-    }
-
     /// True when the run did what its side states.
     pub fn as_stated(&self) -> bool {
         matches!(self.outcome, Outcome::Leaks | Outcome::Converges | Outcome::Bounded)
