@@ -1,0 +1,16 @@
+//! A guard that tells the leak from its fix.
+
+use exercise::World as _;
+
+use crate::world::World;
+
+#[leakcheck::test]
+async fn a_scan_leaves_no_task_behind() {
+    let world = World::open().await.unwrap();
+    let scans = leakcheck::scope();
+    for upload in 0..8 {
+        world.unit(upload).await.unwrap();
+    }
+    // The gateway lives on, with its audits; only the scans are over.
+    scans.assert().await;
+}
