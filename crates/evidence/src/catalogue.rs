@@ -15,10 +15,15 @@ use serde::Deserialize;
 use stage::Statement;
 
 use crate::{
+    exercise::Exercise,
     side::{Side, capital},
     topic::Topic,
 };
 
+/// Where the scenarios are, from the root.
+const SCENARIOS: &str = "scenarios";
+/// Where the exercises are, from the root.
+const EXERCISES: &str = "exercises";
 /// Where the chapters are, from the root.
 const CHAPTERS: &str = "book/src";
 
@@ -27,7 +32,9 @@ const CHAPTERS: &str = "book/src";
 pub struct Catalogue {
     /// In the order of the book; those without a chapter last.
     pub scenarios: Vec<Scenario>,
-    /// Scenarios that cannot be read.
+    /// Every exercise, in the order of the book; those without a page last.
+    pub exercises: Vec<Exercise>,
+    /// Scenarios and exercises that cannot be read.
     pub broken: Vec<Broken>,
 }
 
@@ -121,18 +128,45 @@ impl Catalogue {
     /// When there is no folder `scenarios`.
     pub fn read_in_order(root: &Path, order: &[Listed]) -> anyhow::Result<Self> {
         let mut catalogue = Self::default();
-        for (name, dir) in folders(root)? {
-            match scenario(&name, &dir) {
+        let broken = |name: String, error: anyhow::Error| Broken { name, why: format!("{error:#}").replace('\n', " ") };
+        for (name, dir) in folders(root, SCENARIOS)? {
+            match scenario(SCENARIOS, &name, &dir) {
                 Ok(scenario) => catalogue.scenarios.push(scenario),
-                Err(error) => catalogue.broken.push(Broken { name, why: format!("{error:#}").replace('\n', " ") }),
+                Err(error) => catalogue.broken.push(broken(name, error)),
             }
         }
+        for (name, dir) in folders(root, EXERCISES).unwrap_or_default() {
+            match scenario(EXERCISES, &name, &dir).and_then(Exercise::of) {
+                Ok(exercise) => catalogue.exercises.push(exercise),
+                Err(error) => catalogue.broken.push(broken(name, error)),
+            }
+        }
+        catalogue.order(order);
+        Ok(catalogue)
+    }
+
+    /// Gives each its title, and brings all into the order of the book.
+    fn order(&mut self, order: &[Listed]) {
         let place = |name: &str| order.iter().position(|(page, _)| page == name);
-        for one in &mut catalogue.scenarios {
+        let exercises = self.exercises.iter_mut().map(|one| &mut one.scenario);
+        for one in self.scenarios.iter_mut().chain(exercises) {
             one.title = place(&one.name).map(|at| order[at].1.clone());
         }
-        catalogue.scenarios.sort_by_key(|one| (place(&one.name).unwrap_or(usize::MAX), one.name.clone()));
-        Ok(catalogue)
+        let key = |one: &Scenario| (place(&one.name).unwrap_or(usize::MAX), one.name.clone());
+        self.scenarios.sort_by_key(key);
+        self.exercises.sort_by_key(|one| key(&one.scenario));
+    }
+
+    /// The exercise called `name`.
+    ///
+    /// # Errors
+    /// When there is none, with the nearest name, where one is near; or when it cannot be read.
+    pub fn find_exercise(&self, name: &str) -> anyhow::Result<&Exercise> {
+        if let Some(broken) = self.broken.iter().find(|broken| broken.name == name) {
+            bail!("{}", broken.why);
+        }
+        let names: Vec<_> = self.exercises.iter().map(Exercise::name).collect();
+        self.exercises.iter().find(|one| one.name() == name).with_context(|| unknown("exercise", name, &names))
     }
 
     /// The scenario called `name`.
@@ -144,7 +178,7 @@ impl Catalogue {
             bail!("{}", broken.why);
         }
         let names: Vec<_> = self.scenarios.iter().map(|one| one.name.as_str()).collect();
-        self.scenarios.iter().find(|one| one.name == name).with_context(|| unknown(name, &names))
+        self.scenarios.iter().find(|one| one.name == name).with_context(|| unknown("scenario", name, &names))
     }
 
     /// All scenarios, for what is made of all of them.
@@ -225,12 +259,12 @@ pub fn page(file: &Path) -> Option<String> {
     file.file_stem().map(|stem| stem.to_string_lossy().into_owned())
 }
 
-/// Every package under `scenarios/`, by name.
-fn folders(root: &Path) -> anyhow::Result<Vec<(String, PathBuf)>> {
-    let entries = fs::read_dir(root.join("scenarios")).context("cannot list scenarios/")?;
+/// Every package under `within`, by name.
+fn folders(root: &Path, within: &str) -> anyhow::Result<Vec<(String, PathBuf)>> {
+    let entries = fs::read_dir(root.join(within)).with_context(|| format!("cannot list {within}/"))?;
     let mut folders = Vec::new();
     for entry in entries {
-        let entry = entry.context("cannot list scenarios/")?;
+        let entry = entry.with_context(|| format!("cannot list {within}/"))?;
         if entry.path().join("Cargo.toml").is_file() {
             folders.push((entry.file_name().to_string_lossy().into_owned(), entry.path()));
         }
@@ -239,8 +273,8 @@ fn folders(root: &Path) -> anyhow::Result<Vec<(String, PathBuf)>> {
     Ok(folders)
 }
 
-fn scenario(name: &str, dir: &Path) -> anyhow::Result<Scenario> {
-    let file = format!("scenarios/{name}/Cargo.toml");
+fn scenario(within: &str, name: &str, dir: &Path) -> anyhow::Result<Scenario> {
+    let file = format!("{within}/{name}/Cargo.toml");
     let text = fs::read_to_string(dir.join("Cargo.toml")).with_context(|| format!("cannot read {file}"))?;
     let manifest: Manifest = toml::from_str(&text).with_context(|| file.clone())?;
     let Package { name: package, description, metadata } = manifest.package;
@@ -253,7 +287,7 @@ fn scenario(name: &str, dir: &Path) -> anyhow::Result<Scenario> {
     for bin in &manifest.bin {
         let Some(side) = bin.name.strip_prefix(name).and_then(|rest| rest.strip_prefix('-')) else { continue };
         let source = fs::read_to_string(dir.join(&bin.path))
-            .with_context(|| format!("cannot read scenarios/{name}/{}", bin.path.display()))?;
+            .with_context(|| format!("cannot read {within}/{name}/{}", bin.path.display()))?;
         sides.push(Side::read(side, &source));
     }
     sides.sort_by(|a, b| (a.role, &a.name).cmp(&(b.role, &b.name)));
@@ -269,17 +303,17 @@ fn scenario(name: &str, dir: &Path) -> anyhow::Result<Scenario> {
     })
 }
 
-/// `unknown scenario`, with the nearest name or the whole list.
-fn unknown(name: &str, names: &[&str]) -> String {
+/// `there is no scenario`, with the nearest name or the whole list.
+fn unknown(what: &str, name: &str, names: &[&str]) -> String {
     let likeness = |other: &str| strsim::normalized_damerau_levenshtein(name, other);
     let best = names.iter().map(|other| likeness(other)).fold(0.5, f64::max);
     let near = |other: &&&str| likeness(other) > best - 0.1 || (!name.is_empty() && other.contains(name));
     match names.iter().filter(near).collect::<Vec<_>>().as_slice() {
-        [] => format!("there is no scenario `{name}`: there are {}", names.join(", ")),
-        [one] => format!("there is no scenario `{name}`: did you mean `{one}`?"),
+        [] => format!("there is no {what} `{name}`: there are {}", names.join(", ")),
+        [one] => format!("there is no {what} `{name}`: did you mean `{one}`?"),
         several => {
             let list: Vec<_> = several.iter().map(|name| format!("`{name}`")).collect();
-            format!("there is no scenario `{name}`: did you mean {}?", list.join(" or "))
+            format!("there is no {what} `{name}`: did you mean {}?", list.join(" or "))
         }
     }
 }
@@ -365,7 +399,7 @@ mod tests {
     #[test]
     fn an_unknown_name_gets_the_nearest_one_or_the_list() {
         let check = |name: &str, expected: &str| {
-            let said = unknown(name, &["late-letter", "open-door", "open-drawer"]);
+            let said = unknown("scenario", name, &["late-letter", "open-door", "open-drawer"]);
             assert!(said.ends_with(expected), "{said}");
         };
         check("late-lettre", "did you mean `late-letter`?");

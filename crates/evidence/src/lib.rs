@@ -1,11 +1,13 @@
 //! What scenarios state and what their runs said. Reads it, checks it, judges it and draws it; starts nothing and waits for nothing, so that
 //! a wrong verdict is reproduced from a stored recording.
 //!
-//! [`catalogue`], [`exhibit`], [`made_by`], [`recording`] and [`root`] read files. All else is pure: it takes values, and touches neither files nor
+//! [`catalogue`], [`exercise`], [`exhibit`], [`made_by`], [`recording`] and [`root`] read files. All else is pure: it takes values, and touches neither files nor
 //! clocks.
 
 pub mod catalogue;
 pub mod chart;
+pub mod contract;
+pub mod exercise;
 pub mod exhibit;
 pub mod guard;
 pub mod made_by;

@@ -45,9 +45,9 @@ impl Role {
     /// The role that a side's name gives it.
     pub fn of(side: &str) -> Self {
         match side {
-            "leak" => Self::Leak,
-            "fix" => Self::Fix,
-            wrong if wrong.starts_with("wrong") => Self::Wrong,
+            "leak" | "start" => Self::Leak,
+            "fix" | "solution" => Self::Fix,
+            wrong if wrong.starts_with("wrong") || wrong.starts_with("trap-") => Self::Wrong,
             _ => Self::Other,
         }
     }
