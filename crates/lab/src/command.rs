@@ -18,7 +18,7 @@ use clap::Args;
 use evidence::{catalogue::Catalogue, exhibit::Kind, root, screen};
 
 use crate::{
-    book, browser,
+    browser,
     doctor::{self, Finding},
     pair::Event,
     renew::{Progress, Subject},
@@ -238,7 +238,7 @@ impl Doctor {
 impl Preprocess {
     /// Answers mdBook on standard output.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        book::preprocess(&self.args)
+        Ok(if book::preprocess(&self.args)? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }
 

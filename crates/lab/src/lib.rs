@@ -1,10 +1,9 @@
-//! The lab: runs, watches, judges, records and draws the scenarios, and builds and serves the book.
+//! The lab: runs, watches and records the scenarios, and serves the book.
 //!
 //! Left to right: [`evidence::catalogue`] → [`cargo`] → [`child`] → [`console`] → [`evidence::series`] → [`evidence::verdict`] and
 //! [`evidence::chart`] → terminal, file or page. What starts programs, waits or listens is here; what it saw is `evidence`, and what pages show of it
 //! is `book`.
 
-pub mod book;
 mod browser;
 pub mod cargo;
 pub mod child;

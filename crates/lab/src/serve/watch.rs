@@ -16,7 +16,6 @@ use std::{
 use tokio::{sync::watch, time::Instant};
 
 use super::folder::Folder;
-use crate::book;
 
 /// How often the sources are looked at.
 const LOOK: Duration = Duration::from_millis(250);

@@ -2,8 +2,8 @@
 
 use std::{cell::Cell, fs};
 
+use book::For;
 use evidence::recording;
-use lab::book::{self, For};
 use proptest::{prelude::*, test_runner::TestCaseError};
 use serde_json::{Value, json};
 

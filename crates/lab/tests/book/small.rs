@@ -6,15 +6,13 @@ use std::{
     sync::LazyLock,
 };
 
+use book::For;
 use evidence::{
     catalogue::Catalogue,
     exhibit::{Exhibits, Kind, Note, Notes},
     made_by::{MadeBy, hash_of},
 };
-use lab::{
-    book::{self, For},
-    today,
-};
+use lab::today;
 use serde_json::Value;
 use tempfile::TempDir;
 

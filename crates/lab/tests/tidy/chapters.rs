@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use lab::book::questions;
+use book::questions;
 
 use crate::{fail_on, read, root, scenarios, tracked};
 

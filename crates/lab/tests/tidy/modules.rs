@@ -1,4 +1,5 @@
-//! Walls between modules: no circle, and nothing pure touches a process, a file or a clock.
+//! Walls between modules: no circle, nothing pure touches a file or a clock, and only `lab` runs programs. What may use what among the crates
+//! `evidence`, `book` and `lab` is held by their manifests.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,11 +11,16 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use crate::{fail_on, read, tracked};
 
 /// Crates whose modules are looked at.
-const CRATES: [&str; 6] = ["claims", "evidence", "lab", "leakcheck", "leakcheck-macros", "stage"];
-/// Everything to the right of `series` is pure, and so is what it stands on.
-const PURE: [&str; 7] = ["chart", "plot", "screen", "series", "side", "verdict", "words"];
-/// What a pure module must not name.
-const IMPURE: [&str; 7] = ["tokio", "tonic", "fs", "net", "process", "Instant", "SystemTime"];
+const CRATES: [&str; 7] = ["book", "claims", "evidence", "lab", "leakcheck", "leakcheck-macros", "stage"];
+/// Crates that start nothing and wait for nothing.
+const QUIET: [&str; 2] = ["book", "evidence"];
+/// What they must not name.
+const LOUD: [&str; 10] =
+    ["axum", "console_api", "hyper", "net", "process", "rustix", "thread", "tokio", "tokio_util", "tonic"];
+/// The modules of `evidence` that read files. All others are pure.
+const READS: [&str; 5] = ["catalogue", "exhibit", "made_by", "recording", "root"];
+/// What a pure module must not name besides.
+const IMPURE: [&str; 5] = ["env", "fs", "io", "Instant", "SystemTime"];
 
 /// A path of names, as `use` or an expression writes it: `crate::book::html`.
 type Names = Vec<String>;
@@ -192,15 +198,55 @@ fn names(tokens: TokenStream) -> Vec<String> {
         .collect()
 }
 
+/// Which of these a program names, outside its unit tests.
+fn named(text: &str, refused: &[&str]) -> BTreeSet<String> {
+    let tokens = without_tests(text).parse().unwrap_or_else(|error| panic!("{text}: {error}"));
+    names(tokens).into_iter().filter(|name| refused.contains(&name.as_str())).collect()
+}
+
 #[test]
-fn what_is_pure_names_no_process_no_file_and_no_clock() {
+fn a_name_is_found_in_groups_and_paths_and_not_in_words() {
+    for text in [
+        "use std::{fs, process::{Child, Command}};",
+        "fn f() { std::process::abort() }",
+        "use tokio::process;",
+        "use std as s; fn f() { g!(s::process::id()) }",
+    ] {
+        assert!(named(text, &LOUD).contains("process"), "{text}");
+    }
+    for text in ["use std::net::TcpListener;", "fn f() { tokio::spawn(g()); }", "fn f() { std::thread::sleep(g()) }"] {
+        assert_eq!(named(text, &LOUD).len(), 1, "{text}");
+    }
+    let words = "// a process\n/// of tokio\nfn preprocess() -> &'static str { \"tokio::net\" }\n#[cfg(test)]\nmod tests { use std::net; }";
+    assert_eq!(named(words, &LOUD), BTreeSet::new());
+}
+
+#[test]
+fn only_the_lab_starts_programs_listens_and_waits() {
     let mut problems = Vec::new();
-    for module in PURE {
-        let file = format!("crates/evidence/src/{module}.rs");
-        let text = read(&file);
-        for name in names(without_tests(&text).parse().unwrap()).iter().filter(|name| IMPURE.contains(&name.as_str())) {
-            problems.push(format!("{file} names `{name}`: what judges and draws takes values, and touches nothing"));
+    for krate in QUIET {
+        let source = format!("crates/{krate}/src/");
+        let files: Vec<_> =
+            tracked().into_iter().filter(|file| file.starts_with(&source) && file.ends_with(".rs")).collect();
+        assert!(files.contains(&format!("{source}lib.rs")), "{source} has no lib.rs: mend QUIET");
+        for file in files.iter().filter(|file| !file.ends_with("/tests.rs")) {
+            let named = named(&read(file), &LOUD).into_iter();
+            problems
+                .extend(named.map(|name| format!("{file} names `{name}`: what runs, listens or waits is the lab's")));
         }
     }
     fail_on(problems);
+}
+
+#[test]
+fn what_is_pure_names_no_file_and_no_clock() {
+    let modules = modules("evidence");
+    let gone: Vec<_> = READS.iter().filter(|module| !modules.contains_key(**module)).collect();
+    assert!(gone.is_empty(), "evidence has no {gone:?}: mend READS");
+    let pure = modules.iter().filter(|(module, _)| !READS.contains(&module.as_str()));
+    let problems = pure.flat_map(|(_, file)| {
+        let named = named(&read(file), &IMPURE).into_iter();
+        named.map(move |name| format!("{file} names `{name}`: what judges and draws takes values, and touches nothing"))
+    });
+    fail_on(problems.collect());
 }

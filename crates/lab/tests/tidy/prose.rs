@@ -4,7 +4,7 @@ mod typed;
 
 use std::{collections::BTreeSet, ops::Range};
 
-use lab::book::{api::Api, glossary::Glossary, running};
+use book::{api::Api, glossary::Glossary, running};
 
 use crate::{fail_on, read, root, tracked};
 

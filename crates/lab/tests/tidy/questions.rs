@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use lab::book::{
+use book::{
     deck,
     questions::{self, OPTIONS, Question},
     quiz::Quiz,

@@ -197,7 +197,7 @@ fn tasks_that_tick_are_told_from_those_that_stand_still() {
 fn public_reports_are_led_to_their_cause() {
     let source = Source::workbook();
     let remarks = symptoms(&source).unwrap();
-    let reports: Reports = toml::from_str(include_str!("../../../tests/data/reports.toml")).unwrap();
+    let reports: Reports = toml::from_str(include_str!("../../tests/data/reports.toml")).unwrap();
     assert!(reports.report.len() >= 12);
     for Report { issue, entry, leads, says, .. } in reports.report {
         let head = format!("{}</th>", html::prose(&entry));

@@ -40,7 +40,6 @@ use std::{
     fs,
     io::{Read, Write},
     path::{Path, PathBuf},
-    process::ExitCode,
     sync::{Arc, Mutex},
 };
 
@@ -127,17 +126,16 @@ pub fn included(root: &Path) -> BTreeSet<PathBuf> {
 }
 
 /// mdBook's protocol for external preprocessors: `lab preprocess` and `lab preprocess supports RENDERER`, without the
-/// first word. So plain `mdbook build` works too.
+/// first word. So plain `mdbook build` works too. False is the answer to a renderer that is not supported.
 ///
 /// # Errors
 ///
 /// When the input is not mdBook's, or the book cannot be filled in.
-pub fn preprocess<A: AsRef<str>>(args: &[A]) -> anyhow::Result<ExitCode> {
+pub fn preprocess<A: AsRef<str>>(args: &[A]) -> anyhow::Result<bool> {
     let args: Vec<_> = args.iter().map(AsRef::as_ref).collect();
     match args.as_slice() {
-        [] => preprocess_stream(std::io::stdin().lock(), std::io::stdout().lock()).map(|()| ExitCode::SUCCESS),
-        ["supports", renderer] if LAB.supports_renderer(renderer)? => Ok(ExitCode::SUCCESS),
-        ["supports", _] => Ok(ExitCode::FAILURE),
+        [] => preprocess_stream(std::io::stdin().lock(), std::io::stdout().lock()).map(|()| true),
+        ["supports", renderer] => LAB.supports_renderer(renderer),
         other => bail!("mdBook calls `preprocess` or `preprocess supports RENDERER`, not `{}`", other.join(" ")),
     }
 }

@@ -67,7 +67,7 @@ fn number(printed: &str) -> anyhow::Result<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::book::source::Told;
+    use crate::source::Told;
 
     fn said(proof: &str) -> String {
         check(&Source::fixture(), proof).map_or_else(|error| format!("{error:#}"), |()| "holds".to_owned())

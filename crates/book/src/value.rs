@@ -52,7 +52,7 @@ fn peak(run: &Run, gauge: &str) -> anyhow::Result<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::book::source::Source;
+    use crate::source::Source;
 
     fn get(side: &str, path: &str) -> anyhow::Result<String> {
         let source = Source::fixture();
