@@ -16,6 +16,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     time::{Instant, interval_at, sleep, timeout},
 };
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::Converter;
 
@@ -34,12 +35,15 @@ pub(crate) struct World {
     ledger: Ledger,
     /// The rate goes up with every shopper: 1 plus so many thousandths.
     rate: Arc<AtomicU64>,
+    /// It ends with the world, as a machine does that is switched off.
+    _bank: AbortOnDropHandle<()>,
 }
 
 impl exercise::World for World {
     async fn open() -> anyhow::Result<Self> {
         let rate = Arc::<AtomicU64>::default();
-        Ok(Self { converter: Converter::new(bank(rate.clone()).await?), ledger: Ledger::default(), rate })
+        let (addr, bank) = bank(rate.clone()).await?;
+        Ok(Self { converter: Converter::new(addr), ledger: Ledger::default(), rate, _bank: bank })
     }
 
     async fn unit(&self, n: u64) -> anyhow::Result<()> {
@@ -74,10 +78,10 @@ impl exercise::World for World {
     }
 }
 
-async fn bank(rate: Arc<AtomicU64>) -> anyhow::Result<SocketAddr> {
+async fn bank(rate: Arc<AtomicU64>) -> anyhow::Result<(SocketAddr, AbortOnDropHandle<()>)> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let addr = listener.local_addr()?;
-    tokio::spawn(async move {
+    let bank = tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let rate = rate.clone();
             tokio::spawn(async move {
@@ -86,7 +90,7 @@ async fn bank(rate: Arc<AtomicU64>) -> anyhow::Result<SocketAddr> {
             });
         }
     });
-    Ok(addr)
+    Ok((addr, AbortOnDropHandle::new(bank)))
 }
 
 /// One client, until it hangs up or does not answer.

@@ -18,6 +18,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     time::{sleep, timeout},
 };
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::{Importer, Photo};
 
@@ -38,6 +39,8 @@ const AT_THE_END: u64 = 6;
 pub(crate) struct World {
     importer: Arc<Importer>,
     shelf: Arc<Shelf>,
+    /// It ends with the world, as a machine does that is switched off.
+    _scaler: AbortOnDropHandle<()>,
 }
 
 /// What the scaler keeps.
@@ -52,7 +55,8 @@ struct Shelf {
 impl exercise::World for World {
     async fn open() -> anyhow::Result<Self> {
         let shelf = Arc::<Shelf>::default();
-        Ok(Self { importer: Importer::new(scaler(shelf.clone()).await?), shelf })
+        let (addr, scaler) = scaler(shelf.clone()).await?;
+        Ok(Self { importer: Importer::new(addr), shelf, _scaler: scaler })
     }
 
     async fn unit(&self, n: u64) -> anyhow::Result<()> {
@@ -108,10 +112,10 @@ impl World {
 }
 
 /// The scaler: one photo per connection. What it keeps is done.
-async fn scaler(shelf: Arc<Shelf>) -> anyhow::Result<SocketAddr> {
+async fn scaler(shelf: Arc<Shelf>) -> anyhow::Result<(SocketAddr, AbortOnDropHandle<()>)> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let addr = listener.local_addr()?;
-    tokio::spawn(async move {
+    let scaler = tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let shelf = shelf.clone();
             tokio::spawn(async move {
@@ -120,7 +124,7 @@ async fn scaler(shelf: Arc<Shelf>) -> anyhow::Result<SocketAddr> {
             });
         }
     });
-    Ok(addr)
+    Ok((addr, AbortOnDropHandle::new(scaler)))
 }
 
 async fn keep(stream: TcpStream, shelf: &Shelf) -> anyhow::Result<()> {

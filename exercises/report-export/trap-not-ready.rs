@@ -58,10 +58,15 @@ impl Exports {
         self.addr
     }
 
-    /// Takes no new client, and lets those that are being served finish.
-    pub(crate) async fn stop(&self) {
+    /// Takes no new client.
+    pub(crate) fn close(&self) {
         self.stop.cancel();
         self.clients.close();
+    }
+
+    /// Takes no new client, and lets those that are being served finish.
+    pub(crate) async fn stop(&self) {
+        self.close();
         if timeout(STOP_MAX, self.clients.wait()).await.is_err() {
             eprintln!("{} clients were cut off", self.clients.len());
         }

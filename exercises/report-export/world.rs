@@ -16,6 +16,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     time::{Instant, sleep, timeout},
 };
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::Exports;
 
@@ -34,13 +35,22 @@ pub(crate) struct World {
     exports: Arc<Exports>,
     ledger: Ledger,
     warehouse: Arc<Warehouse>,
+    /// It ends with the world, as a machine does that is switched off.
+    _listener: AbortOnDropHandle<()>,
+}
+
+/// A world that is dropped takes its service with it.
+impl Drop for World {
+    fn drop(&mut self) {
+        self.exports.close();
+    }
 }
 
 impl exercise::World for World {
     async fn open() -> anyhow::Result<Self> {
         let warehouse = Arc::<Warehouse>::default();
-        let exports = Exports::start(warehouse.clone().start().await?).await?;
-        Ok(Self { exports, ledger: Ledger::default(), warehouse })
+        let (addr, listener) = warehouse.clone().start().await?;
+        Ok(Self { exports: Exports::start(addr).await?, ledger: Ledger::default(), warehouse, _listener: listener })
     }
 
     async fn unit(&self, n: u64) -> anyhow::Result<()> {
@@ -93,10 +103,10 @@ struct Warehouse {
 }
 
 impl Warehouse {
-    async fn start(self: Arc<Self>) -> anyhow::Result<SocketAddr> {
+    async fn start(self: Arc<Self>) -> anyhow::Result<(SocketAddr, AbortOnDropHandle<()>)> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let addr = listener.local_addr()?;
-        tokio::spawn(async move {
+        let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let warehouse = self.clone();
                 tokio::spawn(async move {
@@ -105,7 +115,7 @@ impl Warehouse {
                 });
             }
         });
-        Ok(addr)
+        Ok((addr, AbortOnDropHandle::new(task)))
     }
 
     async fn answer(&self, stream: TcpStream) -> anyhow::Result<()> {
