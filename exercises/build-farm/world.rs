@@ -89,11 +89,8 @@ impl exercise::World for World {
 
     async fn close(&self) -> anyhow::Result<()> {
         let last = (0..AT_THE_END).map(|n| self.unit(1_000_000 + n));
-        let (last, ()) = tokio::join!(exercise::all(last), async {
-            // The sources are there, and nothing else is.
-            sleep(duration(Kind::Sources) * 2).await;
-            self.farm.stop().await;
-        });
+        // The builds are polled first, and so are taken; no step has ended when the farm is stopped.
+        let (last, ()) = tokio::join!(exercise::all(last), self.farm.stop());
         last?;
         ensure!(self.farm.build(0, 0).is_err(), "a build was taken after the stop");
         Ok(())

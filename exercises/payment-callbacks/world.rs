@@ -98,11 +98,8 @@ impl exercise::World for World {
     async fn close(&self) -> anyhow::Result<()> {
         // Each of them pays.
         let last = (0..AT_THE_END).map(|n| self.unit(1_000_006 + 8 * n));
-        let (last, ()) = tokio::join!(exercise::all(last), async {
-            // The customers are at the bank.
-            sleep(BANK / 2).await;
-            self.checkout.stop().await;
-        });
+        // The payments are polled first, and so are under way when the checkout is stopped.
+        let (last, ()) = tokio::join!(exercise::all(last), self.checkout.stop());
         last?;
         ensure!(self.checkout.pay(order(6)).await.is_err(), "a payment was taken after the stop");
         Ok(())
