@@ -7,6 +7,7 @@
 mod browser;
 pub mod cargo;
 pub mod child;
+pub mod class;
 pub mod command;
 pub mod console;
 pub mod doctor;
