@@ -8,7 +8,7 @@ use super::{
     ask, card, code, constant, diff, figure, html, index, map, questions,
     source::{Source, Told},
     syntax::{self, Problem},
-    tables, value,
+    tables, trainer, value,
 };
 
 /// mdBook's own; what is wrong with them is found elsewhere.
@@ -86,6 +86,11 @@ impl Place<'_> {
             self.ensure_alone()?;
             return self.asked(name, page);
         }
+        if *name == "trainer" || *name == "plan" {
+            let [one] = args else { bail!("write `{{{{#{name} NAME}}}}`") };
+            self.ensure_alone()?;
+            return self.class(name, one);
+        }
         let [scenario, rest @ ..] = args else { bail!("it names no scenario") };
         if *name == "value" {
             let [side, path] = rest else { bail!("write `{{{{#value NAME SIDE PATH}}}}`") };
@@ -96,6 +101,19 @@ impl Place<'_> {
         self.ensure_alone()?;
         // What follows is Markdown again only after an empty line.
         Ok(block + "\n")
+    }
+
+    /// What a trainer needs, with the directives of its texts filled in.
+    fn class(&self, name: &str, one: &str) -> anyhow::Result<String> {
+        if name == "plan" {
+            return Ok(trainer::plan(self.source, self.source.root(), one)? + "\n");
+        }
+        let own = self.chapter.with_extension("");
+        ensure!(own == Path::new(one), "write `{{{{#trainer {}}}}}`: a page shows its own notes", own.display());
+        let (filled, problems) = fill_in(self.source, self.chapter, &trainer::trainer(self.source.root(), one)?);
+        let said: Vec<_> = problems.into_iter().map(|Problem { text, why, .. }| format!("{text}: {why}")).collect();
+        ensure!(said.is_empty(), "book/trainer/{one}.toml: {}", said.join("; "));
+        Ok(filled)
     }
 
     /// Questions, with the directives of their texts filled in.
@@ -144,7 +162,7 @@ impl Place<'_> {
             ("sides" | "gauges" | "screen", _) => bail!("write `{{{{#{name} NAME}}}}`"),
             _ => bail!(
                 "unknown directive; there are chart, code, diff, sides, gauges, survivors, screen, shown, value, claim, const, predict, \
-                 questions, map, glossary, card, symptoms, moved, movement, waits and late"
+                 questions, trainer, plan, map, glossary, card, symptoms, moved, movement, waits and late"
             ),
         }
     }

@@ -32,6 +32,7 @@ mod symptoms;
 mod syntax;
 mod tables;
 mod telltale;
+pub mod trainer;
 mod value;
 mod wording;
 

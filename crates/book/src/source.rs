@@ -12,6 +12,7 @@ use std::{
 use anyhow::{Context, ensure};
 use evidence::{
     catalogue::{Card, Catalogue, Scenario, title_of},
+    exercise::Exercise,
     exhibit::{self, Exhibit, Exhibits, Kind, LEAK_TEST},
     recording,
     series::Recording,
@@ -156,6 +157,16 @@ impl Source {
     /// The scenario called `name`.
     pub(super) fn scenario(&self, name: &str) -> anyhow::Result<&Scenario> {
         self.catalogue.find(name)
+    }
+
+    /// The exercise called `name`.
+    pub(super) fn exercise(&self, name: &str) -> anyhow::Result<&Exercise> {
+        self.catalogue.find_exercise(name)
+    }
+
+    /// The workbook's folder.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
     }
 
     /// What a scenario says about itself for the card.

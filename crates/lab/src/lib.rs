@@ -8,6 +8,7 @@ mod browser;
 pub mod cargo;
 pub mod check;
 pub mod child;
+pub mod class;
 pub mod command;
 pub mod console;
 pub mod doctor;
