@@ -13,7 +13,7 @@ use evidence::{
     contract::{Fault, judge},
     exercise::{Exercise, SOLUTION},
     made_by,
-    series::{Run, Sample},
+    series::{Gauges, Run, Sample},
 };
 use serde::{Deserialize, Serialize};
 use stage::wire::SpawnSite;
@@ -223,6 +223,8 @@ fn judged(exercise: &Exercise, one: &Ended, solution: Option<&Ended>) -> Seen {
         faults.extend(judge(exercise, run, beside.unwrap_or(run)));
         in_doubt =
             beside.is_none_or(|beside| is_late(run) || is_late(beside) || !judge(exercise, beside, beside).is_empty());
+        // What came to rest twice, and is more after more work, is left however late the machine was.
+        in_doubt &= !(run.report.settled && faults.iter().any(|fault| grows(run, &fault.key)));
     }
     let outcome = match faults.is_empty() {
         true if beside.is_some() => Outcome::Passed,
@@ -231,6 +233,14 @@ fn judged(exercise: &Exercise, one: &Ended, solution: Option<&Ended>) -> Seen {
         _ => Outcome::TooBusy,
     };
     Seen { outcome, faults, run: one.run.clone(), said: one.said.clone() }
+}
+
+/// True when so much of a gauge is left after N units, and so much more after 4N, that no late unit explains it.
+fn grows(run: &Run, gauge: &str) -> bool {
+    let report = &run.report;
+    let rise = |gauges: &Gauges| Some(gauges.get(gauge)?.saturating_sub(*report.before.get(gauge)?));
+    let early = report.plateau.as_ref().and_then(|plateau| rise(&plateau.gauges)).unwrap_or(0);
+    early > 0 && rise(&report.after).is_some_and(|late| late >= 2 * early)
 }
 
 fn is_late(run: &Run) -> bool {

@@ -35,7 +35,9 @@ pub struct Needed {
 pub async fn prepare(root: &Path, say: &(dyn Fn(String) + Sync)) -> anyhow::Result<()> {
     let catalogue = Catalogue::read(root)?;
     let needed = needed(&catalogue, root)?;
-    let took = timed(step(root, &["fetch", "--locked"], None)).await.context("not every crate could be fetched: are you online?")?;
+    let took = timed(step(root, &["fetch", "--locked"], None))
+        .await
+        .context("not every crate could be fetched: are you online?")?;
     say(format!("  fetch    every crate is here ({})", seconds(took)));
     let took = timed(build(root, &needed, None)).await?;
     say(format!("  build    {} programs and {} guards ({})", needed.bins.len(), needed.tests.len(), seconds(took)));
@@ -61,7 +63,10 @@ pub fn needed(catalogue: &Catalogue, root: &Path) -> anyhow::Result<Needed> {
         } else if let Ok(scenario) = catalogue.find(&page) {
             needed.bins.extend(scenario.sides.iter().map(|side| scenario.bin(&side.name)));
         } else {
-            ensure!(root.join(format!("book/src/{page}.md")).is_file(), "book/plans.toml names `{page}`, which is no page");
+            ensure!(
+                root.join(format!("book/src/{page}.md")).is_file(),
+                "book/plans.toml names `{page}`, which is no page"
+            );
         }
     }
     Ok(needed)
