@@ -23,8 +23,6 @@ fn main() -> ExitCode {
 const ANSWER_MAX: Duration = Duration::from_secs(3);
 /// A number lapses when nobody has renewed it for a while; this leaves room for a few lost renewals.
 const RENEW_EVERY: Duration = Duration::from_millis(50);
-/// No label takes this long, so nobody needs a number any more.
-const RENEWED_MAX: Duration = Duration::from_secs(30);
 /// Labels that are under way at the same time; the carrier blocks a customer who asks for more.
 const LABELS_MAX: usize = 64;
 
@@ -58,7 +56,8 @@ impl Labels {
         let number = self.numbers.borrow(parcel).await?;
         // The printer checks the address first, which takes longer than a number is lent for.
         let settled = CancellationToken::new();
-        let renewal = tokio::spawn(timeout(RENEWED_MAX, renew(self.numbers, number, settled.clone())));
+        // The printer takes no longer, so nobody needs a number any more.
+        let renewal = tokio::spawn(timeout(ANSWER_MAX, renew(self.numbers, number, settled.clone())));
 
         let code = match self.print(parcel, number, address).await? {
             Print::Done(code) => code,

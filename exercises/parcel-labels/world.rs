@@ -22,8 +22,15 @@ use crate::{Label, Labels};
 
 /// The printer looks the address up, and takes this long for it.
 const PRINTS: Duration = Duration::from_millis(500);
+/// One label of a run takes longer.
+const SLOW: &str = "0";
+const PRINTS_LATE: Duration = Duration::from_millis(1_500);
 /// A number that was not renewed for this long goes back.
 const LENT_FOR: Duration = Duration::from_millis(400);
+/// The carrier's clock is set this often…
+const TICK: Duration = Duration::from_millis(10);
+/// …and never by more than this: when the whole program was held up, no number lapses by it.
+const TICK_MAX: Duration = Duration::from_millis(50);
 /// Labels that are under way when the service is told to end.
 const AT_THE_END: u64 = 8;
 
@@ -60,6 +67,7 @@ impl exercise::World for World {
         let (shared, mut peers) = (range.clone(), JoinSet::new());
         let numbers = peer(&mut peers, move |question| shared.clone().answer(question)).await?;
         let printer = peer(&mut peers, print).await?;
+        peers.spawn(range.clone().set_clock());
         Ok(Self { labels: Labels::new(numbers, printer), range, _peers: peers })
     }
 
@@ -73,7 +81,7 @@ impl exercise::World for World {
         self.range.ledger.accept(n);
         let label = self.labels.label(n, street).await;
         if address != Address::Known {
-            self.range.ledger.refuse(n);
+            self.range.given_up(n);
         }
         match (address, label) {
             (Address::Known, Ok(Label::Printed { number, code })) => {
@@ -104,38 +112,56 @@ impl exercise::World for World {
     }
 
     fn gauges(self: &Arc<Self>, stage: &Stage) {
-        let range = self.range.clone();
-        stage.gauge("lent", move || range.lent());
+        let [lent, idle] = [self.range.clone(), self.range.clone()];
+        stage.gauge("lent", move || lent.lent());
+        stage.gauge("idle_ms", move || idle.idle_ms());
     }
 }
 
 /// The carrier's numbers.
 #[derive(Default)]
 struct Range {
+    /// Since the start, by the carrier's clock.
+    now: Mutex<Duration>,
     numbers: Mutex<HashMap<u64, Number>>,
+    /// Parcels without a label, and since when that is known.
+    given_up: Mutex<HashMap<u64, Duration>>,
     ledger: Ledger,
 }
 
 enum Number {
-    Lent { until: Instant },
+    Lent { parcel: u64, until: Duration },
     Assigned { parcel: u64 },
 }
 
 impl Range {
+    fn now(&self) -> Duration {
+        *self.now.lock().unwrap()
+    }
+
+    async fn set_clock(self: Arc<Self>) {
+        let mut since = Instant::now();
+        loop {
+            sleep(TICK).await;
+            *self.now.lock().unwrap() += since.elapsed().min(TICK_MAX);
+            since = Instant::now();
+        }
+    }
+
     async fn answer(self: Arc<Self>, question: String) -> Option<String> {
         let words: Vec<_> = question.split(' ').collect();
         let arg = |n: usize| words.get(n)?.parse::<u64>().ok();
-        let mut numbers = self.numbers.lock().unwrap();
-        let until = Instant::now() + LENT_FOR;
+        let (now, mut numbers) = (self.now(), self.numbers.lock().unwrap());
+        let until = now + LENT_FOR;
         match words[0] {
             "BORROW" => {
                 let number = 7_000 + numbers.len() as u64;
-                numbers.insert(number, Number::Lent { until });
+                numbers.insert(number, Number::Lent { parcel: arg(1)?, until });
                 Some(format!("NUMBER {number}"))
             }
             "RENEW" => Some(match numbers.get_mut(&arg(1)?)? {
-                Number::Lent { until: lent } if *lent < Instant::now() => "LAPSED".to_owned(),
-                Number::Lent { until: lent } => {
+                Number::Lent { until: lent, .. } if *lent < now => "LAPSED".to_owned(),
+                Number::Lent { until: lent, .. } => {
                     *lent = until;
                     "OK".to_owned()
                 }
@@ -143,7 +169,7 @@ impl Range {
             }),
             "ASSIGN" => {
                 let (number, parcel) = (numbers.get_mut(&arg(1)?)?, arg(2)?);
-                if matches!(number, Number::Lent { until } if *until < Instant::now()) {
+                if matches!(number, Number::Lent { until, .. } if *until < now) {
                     return Some("LAPSED".to_owned());
                 }
                 *number = Number::Assigned { parcel };
@@ -161,18 +187,32 @@ impl Range {
         }
     }
 
+    fn given_up(&self, parcel: u64) {
+        self.ledger.refuse(parcel);
+        self.given_up.lock().unwrap().insert(parcel, self.now());
+    }
+
+    /// The longest for which a number was, or is, lent to a parcel that gets no label.
+    fn idle_ms(&self) -> u64 {
+        let (now, given_up) = (self.now(), self.given_up.lock().unwrap());
+        let idle = |number: &Number| match number {
+            Number::Lent { parcel, until } => (*until).min(now).checked_sub(*given_up.get(parcel)?),
+            Number::Assigned { .. } => None,
+        };
+        self.numbers.lock().unwrap().values().filter_map(idle).max().unwrap_or_default().as_millis() as u64
+    }
+
     /// Numbers that nobody else can have.
     fn lent(&self) -> u64 {
-        let now = Instant::now();
-        let numbers = self.numbers.lock().unwrap();
-        numbers.values().filter(|number| matches!(number, Number::Lent { until } if *until >= now)).count() as u64
+        let (now, numbers) = (self.now(), self.numbers.lock().unwrap());
+        numbers.values().filter(|number| matches!(number, Number::Lent { until, .. } if *until >= now)).count() as u64
     }
 }
 
 async fn print(question: String) -> Option<String> {
-    sleep(PRINTS).await;
     let mut words = question.splitn(4, ' ').skip(1);
     let (parcel, number, address) = (words.next()?, words.next()?, words.next()?);
+    sleep(if parcel == SLOW { PRINTS_LATE } else { PRINTS }).await;
     match address {
         address if address.contains("Nowhere") => Some("REFUSED no such street".to_owned()),
         address if address.contains("Curse") => None,

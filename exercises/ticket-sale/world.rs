@@ -24,6 +24,9 @@ use crate::{BoxOffice, Sale};
 const LOOKS: Duration = Duration::from_millis(100);
 /// A customer takes the phone and confirms.
 const CONFIRMS: Duration = Duration::from_millis(60);
+/// One customer of a run looks for the phone first.
+const SLOW: u64 = 2;
+const CONFIRMS_LATE: Duration = Duration::from_millis(900);
 /// Orders that are under way when the service is told to end.
 const AT_THE_END: u64 = 8;
 
@@ -107,7 +110,7 @@ impl Bank {
         match verb {
             "APPROVE" => {
                 let _question = Question::new(self, order);
-                sleep(CONFIRMS).await;
+                sleep(if order == SLOW { CONFIRMS_LATE } else { CONFIRMS }).await;
                 if is_sold_out(order) {
                     // Who sees "sold out" does not confirm.
                     std::future::pending::<()>().await;
