@@ -32,7 +32,7 @@ fn main() -> ExitCode {
 }
 
 /// A customer waits this long for the bank; then the shop promises a mail. Short here, half a minute in a shop.
-const PATIENCE: Duration = Duration::from_millis(400);
+const PATIENCE: Duration = Duration::from_secs(1);
 /// The provider and the books answer sooner, or not at all.
 const PEER_MAX: Duration = Duration::from_secs(2);
 /// Payments that are under way at the same time; the others wait.

@@ -16,7 +16,7 @@ use crate::{Answer, Checkout, Order};
 /// What a customer needs at the bank.
 const BANK: Duration = Duration::from_millis(60);
 /// What a customer needs who looks for the card first: longer than the shop waits.
-const SLOW: Duration = Duration::from_millis(600);
+const SLOW: Duration = Duration::from_millis(1_600);
 /// A customer who leaves does so after this time: the server drops the request, as it does for every client that hangs up.
 const HANG_UP: Duration = Duration::from_millis(40);
 /// A basket has this many items, each with a description of this many bytes.
