@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context, bail, ensure};
 use exercise::Ledger;
-use futures_util::{StreamExt, stream::FuturesUnordered};
+use futures_util::{StreamExt, future::try_join_all, stream::FuturesUnordered};
 use stage::Stage;
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
@@ -24,12 +24,12 @@ use tokio::{
 use crate::{Alerts, Price, Watch, Wish};
 
 /// A shop lowers its price this long after the customer has opened the page.
-const LOWERS: Duration = Duration::from_millis(40);
+const LOWERS: Duration = Duration::from_millis(100);
 /// One customer of a run is patient, and so is the shop.
 const PATIENT: u64 = 3;
 const LOWERS_LATE: Duration = Duration::from_millis(2_100);
 /// The gateway takes this long for a message.
-const SENDS: Duration = Duration::from_millis(80);
+const SENDS: Duration = Duration::from_millis(150);
 /// A price is on the page within this time.
 const SHOWN_MAX: Duration = Duration::from_secs(1);
 /// What customers wish for: less than this.
@@ -66,10 +66,7 @@ impl exercise::World for World {
 
     async fn close(&self) -> anyhow::Result<()> {
         // The pages are open, they have shown the prices, and the messages are under way.
-        let mut open = Vec::new();
-        for n in 0..AT_THE_END {
-            open.push(self.two_alerts(1_000_000 + n).await?);
-        }
+        let open = try_join_all((0..AT_THE_END).map(|n| self.two_alerts(1_000_000 + n))).await?;
         self.alerts.stop().await;
         for mut watch in open {
             ensure!(watch.next().await.is_none(), "a page shows prices after the end");

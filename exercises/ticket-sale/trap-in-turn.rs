@@ -22,7 +22,7 @@ fn main() -> ExitCode {
 /// The hall and the journal answer sooner than this, or not at all.
 const ANSWER_MAX: Duration = Duration::from_secs(3);
 /// Orders that are under way at the same time: few, so that little can be left over.
-const ORDERS_MAX: usize = 4;
+const ORDERS_MAX: usize = 6;
 /// The accountants see a step of an order this late. A call for every single step would be too many for the journal.
 const FLUSH_EVERY: Duration = Duration::from_millis(50);
 /// More than the steps of an order, so that no order waits for its journal.

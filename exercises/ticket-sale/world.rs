@@ -21,9 +21,9 @@ use tokio::{
 use crate::{BoxOffice, Sale};
 
 /// The hall looks for seats.
-const LOOKS: Duration = Duration::from_millis(100);
+const LOOKS: Duration = Duration::from_millis(200);
 /// A customer takes the phone and confirms.
-const CONFIRMS: Duration = Duration::from_millis(60);
+const CONFIRMS: Duration = Duration::from_millis(100);
 /// One customer of a run looks for the phone first.
 const SLOW: u64 = 2;
 const CONFIRMS_LATE: Duration = Duration::from_millis(900);
