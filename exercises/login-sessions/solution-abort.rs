@@ -126,8 +126,7 @@ impl Sessions {
             table.by_token.insert(token, session.clone());
         }
         let watch = self.tasks.spawn(watch(session.clone(), self.table.clone(), self.audit, self.closing.clone()));
-        // Nobody else sets it.
-        let _ = session.watch.set(watch.abort_handle());
+        session.watch.get_or_init(|| watch.abort_handle());
         Ok(token)
     }
 
@@ -183,7 +182,9 @@ impl Sessions {
     async fn finish(&self, session: &Arc<Session>) -> anyhow::Result<()> {
         if session.end() {
             // Whoever ends a session clears up: the watch only sleeps, and has nothing to write any more.
-            session.watch.get().map(AbortHandle::abort);
+            if let Some(watch) = session.watch.get() {
+                watch.abort();
+            }
             lock(&self.table).by_token.remove(&session.token);
             // A task, so that a client who hangs up does not take the record along.
             self.tasks.spawn(note(self.audit, session.clone(), "LOGOUT")).await?;

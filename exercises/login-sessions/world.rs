@@ -36,6 +36,8 @@ const TERMINAL_IDLE: Duration = Duration::from_millis(500);
 const EXPIRY_MAX: Duration = Duration::from_secs(3);
 /// Customers who have logged in, and look for their credit card.
 const PATIENT: u64 = 8;
+/// Who is back within this time is still logged in; later is close to the limit, and then nobody asks.
+const BACK: Duration = Duration::from_secs(25);
 /// Logins that are under way when the service is told to end.
 const AT_THE_END: u64 = 8;
 
@@ -43,8 +45,15 @@ pub(crate) struct World {
     sessions: Arc<Sessions>,
     ledger: Arc<Ledger>,
     log: Arc<Log>,
-    patient: Vec<Token>,
+    patient: Vec<Patient>,
     _peers: [AbortOnDropHandle<()>; 2],
+}
+
+/// A customer who is logged in the whole time.
+struct Patient {
+    token: Token,
+    user: String,
+    last_seen: Mutex<Instant>,
 }
 
 impl exercise::World for World {
@@ -58,7 +67,8 @@ impl exercise::World for World {
         let mut patient = Vec::new();
         for n in 0..PATIENT {
             let user = format!("patient{n}");
-            patient.push(sessions.login(&user, &password(&user), Device::Browser).await?);
+            let token = sessions.login(&user, &password(&user), Device::Browser).await?;
+            patient.push(Patient { token, user, last_seen: Mutex::new(Instant::now()) });
         }
         Ok(Self { sessions, ledger, log, patient, _peers: [checks, notes] })
     }
@@ -79,7 +89,7 @@ impl exercise::World for World {
             self.clerk(n).await?;
         }
         if n % 20 == 19 {
-            self.come_back(n / 20 % PATIENT)?;
+            self.come_back(&self.patient[(n / 20 % PATIENT) as usize])?;
         }
         self.request(token, &user)?;
         match n % 4 {
@@ -92,9 +102,9 @@ impl exercise::World for World {
     }
 
     async fn close(&self) -> anyhow::Result<()> {
-        for n in 0..PATIENT {
-            self.come_back(n)?;
-            self.ledger.accept(self.patient[n as usize].0);
+        for patient in &self.patient {
+            self.come_back(patient)?;
+            self.ledger.accept(patient.token.0);
         }
         let last = (0..AT_THE_END).map(|n| async move {
             let user = format!("late{n}");
@@ -110,7 +120,7 @@ impl exercise::World for World {
         last?;
         let late = self.login("too-late", Device::Browser).await;
         ensure!(late.is_err(), "the service has ended, and somebody logs in");
-        let left = self.patient.iter().filter(|token| self.log.ending(**token).is_none()).count();
+        let left = self.patient.iter().filter(|patient| self.log.ending(patient.token).is_none()).count();
         ensure!(left == 0, "{left} open sessions were left to nobody");
         Ok(())
     }
@@ -139,9 +149,14 @@ impl World {
         Ok(())
     }
 
-    /// A customer who has been idle for the whole time is still there.
-    fn come_back(&self, n: u64) -> anyhow::Result<()> {
-        self.request(self.patient[n as usize], &format!("patient{n}"))
+    /// A customer who has been idle for a while is still there.
+    fn come_back(&self, patient: &Patient) -> anyhow::Result<()> {
+        let mut last_seen = patient.last_seen.lock().unwrap();
+        if last_seen.elapsed() < BACK {
+            self.request(patient.token, &patient.user)?;
+            *last_seen = Instant::now();
+        }
+        Ok(())
     }
 
     /// A clerk stands at a terminal for a while, and walks away.
