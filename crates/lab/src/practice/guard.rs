@@ -11,7 +11,7 @@ use evidence::exercise::{Exercise, MINE, START, TRAP};
 use tokio::{io::AsyncReadExt, process::Command, time::timeout};
 
 use crate::{
-    cargo::{self, Progress},
+    cargo::{self, DidNotCompile, Progress},
     child::{self, Group},
 };
 use judge::{Ran, Tried};
@@ -57,7 +57,7 @@ pub(crate) async fn build(
     let bins: Vec<_> = sides.iter().map(|side| exercise.scenario.bin(side)).collect();
     let executables = match cargo::build_tests(root, &bins, on).await {
         Ok(executables) => executables,
-        Err(error) => return not_built(root, &bins[..1], &error, on).await.map(Err),
+        Err(error) => return not_built(root, &bins[..1], &error.downcast()?, on).await.map(Err),
     };
     let program = |(side, bin): (String, &String)| {
         let executable = executables.get(bin).with_context(|| format!("cargo built no tests of {bin}"))?;
@@ -71,19 +71,13 @@ pub(crate) async fn build(
 async fn not_built(
     root: &Path,
     start: &[String],
-    error: &anyhow::Error,
+    not: &DidNotCompile,
     on: &(dyn Fn(Progress) + Sync),
 ) -> anyhow::Result<Judged> {
-    let all = format!("{error:#}");
-    Ok(match cargo::build_tests(root, start, on).await {
-        Ok(_) => Judged::not_built("your copy, with the guard,", compilers(&all)),
-        Err(error) => Judged::not_built("the guard", compilers(&format!("{error:#}"))),
-    })
-}
-
-/// The compiler's words, without the line above them.
-fn compilers(error: &str) -> &str {
-    error.split_once("did not compile:\n").map_or(error, |(_, words)| words)
+    match cargo::build_tests(root, start, on).await {
+        Ok(_) => Ok(Judged::not_built("your copy, with the guard,", not)),
+        Err(error) => Ok(Judged::not_built("the guard", &error.downcast::<DidNotCompile>()?)),
+    }
 }
 
 /// The rejected side of a healthy service on which the guard must fail: the one that takes it.

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::said::{self, End, Panic, Test};
+use crate::cargo::DidNotCompile;
 
 /// What a guard is to tell.
 pub(crate) struct Tried<'a> {
@@ -75,10 +76,9 @@ impl Judged {
     }
 
     /// What does not compile, with the first of the compiler's errors.
-    pub(crate) fn not_built(what: &str, compiler: &str) -> Self {
-        let error = compiler.lines().find(|line| line.starts_with("error")).unwrap_or_default();
-        let sentence = format!("{what} does not compile: {error}");
-        Self { compiler: compiler.to_owned(), ..Self::new(Worth::NotBuilt, sentence) }
+    pub(crate) fn not_built(what: &str, not: &DidNotCompile) -> Self {
+        let sentence = format!("{what} does not compile: {}", not.first());
+        Self { compiler: not.text.clone(), ..Self::new(Worth::NotBuilt, sentence) }
     }
 }
 
