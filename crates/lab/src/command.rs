@@ -7,7 +7,9 @@ macro_rules! say {
     }};
 }
 
+mod answer;
 mod check;
+mod guard;
 mod pair;
 mod plan;
 mod repair;
@@ -32,7 +34,9 @@ use crate::{
     renew::{Progress, Subject},
     serve::{Name, Server},
 };
+pub use answer::Answer;
 pub use check::Check;
+pub use guard::Guard;
 pub use pair::Pair;
 pub use plan::PairPlan;
 pub use repair::repair;

@@ -8,11 +8,32 @@ use crate::cargo::DidNotCompile;
 /// What a guard is to tell.
 pub(crate) struct Tried<'a> {
     /// The lines of `start.rs` that spawn what stays.
-    pub(crate) lines: &'a [usize],
+    pub(crate) lines: &'a Lines,
     /// No task stays, so the guard's own assertion counts as a report.
     pub(crate) by_assertion: bool,
     /// The reader's copy is still the service as it is given.
     pub(crate) unchanged: bool,
+}
+
+/// Lines of `start.rs`.
+#[derive(Clone, Debug)]
+pub(crate) enum Lines {
+    /// Whichever: what they are is not known yet.
+    Any,
+    /// These.
+    These(Vec<usize>),
+}
+
+impl Lines {
+    /// `exercises/x/start.rs:76:13` is line 76 of `start.rs`.
+    fn have(&self, place: &str) -> bool {
+        let Some((_, rest)) = place.rsplit_once("/start.rs:") else { return false };
+        let line = rest.split(':').next().and_then(|line| line.parse().ok());
+        match self {
+            Self::Any => line.is_some(),
+            Self::These(lines) => line.is_some_and(|line| lines.contains(&line)),
+        }
+    }
 }
 
 /// How a test program ended.
@@ -139,7 +160,9 @@ pub(crate) fn judge_healthy(start: &Ran, mine: &Ran, worse: Option<(&str, &Ran)>
             Worth::FailsOnBoth,
             format!("the guard fails on start.rs ({}), where nothing stays that must not", short(&test)),
         ),
-        (None, Some(test), _) => Judged::new(Worth::StillLeaks, format!("the guard fails on your copy: {}", short(&test))),
+        (None, Some(test), _) => {
+            Judged::new(Worth::StillLeaks, format!("the guard fails on your copy: {}", short(&test)))
+        }
         (None, None, None) => Judged::new(Worth::Guards, "the guard passes on start.rs and on your copy"),
         (None, None, Some((name, ran))) => match ended(name, ran) {
             Err(judged) => judged,
@@ -199,9 +222,14 @@ fn asserts_nothing(start: &[Test]) -> Judged {
 }
 
 fn on_both(tried: &Tried<'_>, start: &Test, mine: &Test) -> Judged {
-    let keeps: Vec<_> = mine.panic.iter().flat_map(Panic::spawned_at).filter(|place| place.contains("/mine.rs:")).collect();
+    let keeps: Vec<_> =
+        mine.panic.iter().flat_map(Panic::spawned_at).filter(|place| place.contains("/mine.rs:")).collect();
     if let Some(place) = keeps.first() {
-        let copy = if tried.unchanged { "your copy is still the service as it is given" } else { "your copy still keeps tasks" };
+        let copy = if tried.unchanged {
+            "your copy is still the service as it is given"
+        } else {
+            "your copy still keeps tasks"
+        };
         return Judged::new(
             Worth::StillLeaks,
             format!("the guard fails on start.rs, and on your copy too: {copy}, spawned at {place}"),
@@ -209,7 +237,9 @@ fn on_both(tried: &Tried<'_>, start: &Test, mine: &Test) -> Judged {
     }
     let world = mine.panic.iter().flat_map(Panic::spawned_at).any(|place| place.contains("/world.rs:"));
     let why = match (world, start.panic == mine.panic) {
-        (true, _) => ": its report names world.rs, whose peers may stay; begin a `leakcheck::scope()` after `World::open()`",
+        (true, _) => {
+            ": its report names world.rs, whose peers may stay; begin a `leakcheck::scope()` after `World::open()`"
+        }
         (false, true) => " for one and the same reason",
         (false, false) => "",
     };
@@ -218,20 +248,21 @@ fn on_both(tried: &Tried<'_>, start: &Test, mine: &Test) -> Judged {
 
 /// It fails on `start` and passes on the copy, as it should: is it for the leak?
 fn on_start_alone(tried: &Tried<'_>, start: &[Test]) -> Judged {
-    let panics: Vec<_> = start.iter().filter(|test| test.end == End::Failed).filter_map(|test| test.panic.as_ref()).collect();
-    let names = |panic: &&Panic| {
-        panic.is_report() && panic.spawned_at().any(|place| tried.lines.iter().any(|&line| is_line(place, line)))
+    let panics: Vec<_> =
+        start.iter().filter(|test| test.end == End::Failed).filter_map(|test| test.panic.as_ref()).collect();
+    let named = |panic: &&Panic| {
+        panic.spawned_at().find(|place| panic.is_report() && tried.lines.have(place)).map(str::to_owned)
     };
-    if let Some(panic) = panics.iter().copied().find(names) {
-        let place = panic.spawned_at().find(|place| tried.lines.iter().any(|&line| is_line(place, line)));
-        let text = format!("the guard fails on start.rs with a report that names {}, and passes on your copy", place.unwrap_or_default());
+    if let Some(place) = panics.iter().find_map(named) {
+        let text = format!("the guard fails on start.rs with a report that names {place}, and passes on your copy");
         return Judged::new(Worth::Guards, text);
     }
     let asserted = |panic: &&Panic| panic.at.contains("/guard.rs:") && !panic.message.starts_with("called `");
     if tried.by_assertion
         && let Some(panic) = panics.iter().copied().find(asserted)
     {
-        let text = format!("the guard fails on start.rs with its own assertion ({}), and passes on your copy", panic.line());
+        let text =
+            format!("the guard fails on start.rs with its own assertion ({}), and passes on your copy", panic.line());
         return Judged::new(Worth::Guards, text);
     }
     let report = panics.iter().copied().find(|panic| panic.is_report());
@@ -241,21 +272,22 @@ fn on_start_alone(tried: &Tried<'_>, start: &[Test]) -> Judged {
             let named = if places.is_empty() { "no line".to_owned() } else { places.join(", ") };
             Judged::new(
                 Worth::OtherLine,
-                format!("the guard fails on start.rs with a report that names {named}, and not the line that spawns what stays"),
+                format!(
+                    "the guard fails on start.rs with a report that names {named}, and not the line that spawns what stays"
+                ),
             )
         }
         (None, Some(panic)) => Judged::new(
             Worth::NoReport,
-            format!("the guard fails on start.rs by no report of leakcheck ({}): let `assert()` say which line it was", panic.line()),
+            format!(
+                "the guard fails on start.rs by no report of leakcheck ({}): let `assert()` say which line it was",
+                panic.line()
+            ),
         ),
-        (None, None) => Judged::new(Worth::NoReport, "the guard fails on start.rs without a panic, and so without a report"),
+        (None, None) => {
+            Judged::new(Worth::NoReport, "the guard fails on start.rs without a panic, and so without a report")
+        }
     }
-}
-
-/// `exercises/x/start.rs:76:13` is line 76 of `start.rs`.
-fn is_line(place: &str, line: usize) -> bool {
-    let Some((_, rest)) = place.rsplit_once("/start.rs:") else { return false };
-    rest.split(':').next() == Some(&line.to_string())
 }
 
 /// Why a test failed, in a few words.
