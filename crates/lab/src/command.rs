@@ -12,6 +12,7 @@ mod check;
 mod guard;
 mod pair;
 mod plan;
+mod practice;
 mod repair;
 
 use std::{
@@ -39,6 +40,7 @@ pub use check::Check;
 pub use guard::Guard;
 pub use pair::Pair;
 pub use plan::PairPlan;
+pub use practice::Practice;
 pub use repair::repair;
 
 /// What is under way when a command ends gets this long.

@@ -11,3 +11,4 @@ pub mod keyboard;
 pub mod layout;
 pub mod list;
 pub mod progress;
+pub mod session;
