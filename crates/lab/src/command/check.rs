@@ -78,7 +78,7 @@ impl Check {
 }
 
 /// An event in plain lines. Where nobody watches, nothing that is soon out of date.
-fn show(exercise: &Exercise, event: &Event) {
+pub(super) fn show(exercise: &Exercise, event: &Event) {
     match event {
         Event::Build { text, done, total } => progress(&words::building(text, *done, *total)),
         Event::Again { attempt } => {
