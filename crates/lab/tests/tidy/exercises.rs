@@ -46,7 +46,7 @@ const TELLING: [&str; 16] = [
 const DIAGNOSIS: [&str; 2] = ["waits", "holder"];
 const OPTIONS: usize = 4;
 
-fn exercises() -> Vec<Exercise> {
+pub(crate) fn exercises() -> Vec<Exercise> {
     let catalogue = Catalogue::read(&root()).unwrap();
     assert!(catalogue.broken.is_empty(), "{:?}", catalogue.broken);
     assert!(!catalogue.exercises.is_empty(), "there is no exercise");
