@@ -24,7 +24,7 @@ const ANSWER_MAX: Duration = Duration::from_secs(3);
 /// A number lapses when nobody has renewed it for a while; this leaves room for a few lost renewals.
 const RENEW_EVERY: Duration = Duration::from_millis(50);
 /// Labels that are under way at the same time: few, so that few numbers can be lent.
-const LABELS_MAX: usize = 6;
+const LABELS_MAX: usize = 10;
 
 /// What the packer gets to see.
 #[derive(Debug, PartialEq, Eq)]

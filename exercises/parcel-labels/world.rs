@@ -21,12 +21,12 @@ use tokio::{
 use crate::{Label, Labels};
 
 /// The printer looks the address up, and takes this long for it.
-const PRINTS: Duration = Duration::from_millis(500);
+const PRINTS: Duration = Duration::from_millis(1_000);
 /// One label of a run takes longer.
 const SLOW: &str = "0";
-const PRINTS_LATE: Duration = Duration::from_millis(1_500);
-/// A number that was not renewed for this long goes back.
-const LENT_FOR: Duration = Duration::from_millis(400);
+const PRINTS_LATE: Duration = Duration::from_millis(2_000);
+/// A number that was not renewed for this long goes back. A busy machine keeps a thread waiting for almost as long.
+const LENT_FOR: Duration = Duration::from_millis(800);
 /// The carrier's clock is set this often…
 const TICK: Duration = Duration::from_millis(10);
 /// …and never by more than this: when the whole program was held up, no number lapses by it.
