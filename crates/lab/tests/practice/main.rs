@@ -3,4 +3,8 @@
 #[cfg(target_os = "linux")]
 mod guards;
 #[cfg(target_os = "linux")]
+mod plain;
+#[cfg(target_os = "linux")]
 mod scratch;
+#[cfg(target_os = "linux")]
+mod terminal;

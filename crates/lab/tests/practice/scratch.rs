@@ -15,7 +15,7 @@ use evidence::{catalogue::Catalogue, exercise::Exercise, root};
 /// The exercise that is a copy.
 pub(crate) const NAME: &str = "upload-scan";
 /// Nothing that is waited for takes longer, on a busy machine.
-pub(crate) const LIMIT: Duration = Duration::from_secs(120);
+pub(crate) const LIMIT: Duration = Duration::from_secs(300);
 /// Two lines that a solution does not have.
 const GUARD: &str = "mod world;\n\n#[cfg(test)]\nmod guard;\n";
 
@@ -127,6 +127,18 @@ impl Scratch {
         let Output { status, stdout, stderr } = self.lab(args).output().unwrap();
         let [stdout, stderr] = [stdout, stderr].map(|bytes| String::from_utf8(bytes).unwrap());
         (status.code().unwrap_or(-1), stdout, stderr)
+    }
+
+    /// As [`Scratch::run`], again where this machine was too busy for a verdict.
+    pub(crate) fn run_to_verdict(&self, args: &[&str]) -> (i32, String, String) {
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            let said = self.run(args);
+            if said.0 != 3 {
+                return said;
+            }
+            assert!(Instant::now() < deadline, "this machine is too busy for any verdict: {}", said.1);
+        }
     }
 
     /// Processes that run something built here.

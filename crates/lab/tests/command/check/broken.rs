@@ -92,8 +92,7 @@ fn one_that_leaves_a_child_process_is_told_and_the_child_is_killed() {
     let scratch = scratch();
     let pid = scratch.root().join("pid");
     let start = format!(
-        "std::fs::write({:?}, std::process::Command::new(\"sleep\").arg(\"300\").spawn().unwrap().id().to_string()).unwrap(); ",
-        pid
+        "std::fs::write({pid:?}, std::process::Command::new(\"sleep\").arg(\"300\").spawn().unwrap().id().to_string()).unwrap(); "
     );
     scratch.write_with("mine", START, &start);
     let said = scratch.check();
