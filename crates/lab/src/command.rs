@@ -1,5 +1,13 @@
 //! The commands of `cargo lab`: arguments in, exit code out.
 
+/// Prints a line. A reader that went away (`| head`) is no reason to fail.
+macro_rules! say {
+    ($($text:tt)*) => {{
+        let _ = std::io::Write::write_fmt(&mut std::io::stdout(), format_args!("{}\n", format_args!($($text)*)));
+    }};
+}
+
+mod kit;
 mod pair;
 mod plan;
 mod repair;
@@ -24,16 +32,10 @@ use crate::{
     renew::{Progress, Subject},
     serve::{Name, Server},
 };
+pub use kit::Kit;
 pub use pair::Pair;
 pub use plan::PairPlan;
 pub use repair::repair;
-
-/// Prints a line. A reader that went away (`| head`) is no reason to fail.
-macro_rules! say {
-    ($($text:tt)*) => {{
-        let _ = writeln!(std::io::stdout(), $($text)*);
-    }};
-}
 
 /// What is under way when a command ends gets this long.
 const SHUTDOWN_LIMIT: Duration = Duration::from_millis(500);

@@ -10,6 +10,7 @@ pub mod child;
 pub mod command;
 pub mod console;
 pub mod doctor;
+pub mod kit;
 pub mod measure;
 pub mod pair;
 pub mod plan;

@@ -1,0 +1,38 @@
+//! An interview kit: a candidate's project without a word that tells, and an interviewer's sheet. Reads the workbook once
+//! ([`Ingredients`]); all else is text in, text out. Who writes, builds and runs it is `lab`.
+
+mod facts;
+mod harness;
+mod ingredients;
+mod lock;
+pub mod manifest;
+pub mod nouns;
+mod order;
+mod readme;
+mod rust;
+mod service;
+pub mod telling;
+
+pub use self::{
+    facts::{Facts, file as facts_file},
+    ingredients::{Files, Ingredients},
+    order::{Load, MINUTES, Order},
+    service::MAIN,
+};
+
+/// The candidate's project, by the paths of its files, with `side` as its service: what is given away, or, to judge by, what is accepted.
+///
+/// # Errors
+/// When something of the workbook is missing, or would tell.
+pub fn candidate(of: &Ingredients, order: Order, side: &str) -> anyhow::Result<Files> {
+    let nouns = order.nouns(&of.facts);
+    let mut files = service::sources(of, side)?;
+    files.values_mut().for_each(|text| *text = nouns.apply(text));
+    let readme = readme::text(of, order, &nouns, &files);
+    files.extend(manifest::files(of, order, &nouns, &files)?);
+    files.extend(harness::files(of)?);
+    files.insert("README.md".to_owned(), readme);
+    files.insert("Cargo.lock".to_owned(), lock::of(&of.lock, &manifest::needs(of)?)?);
+    service::check(&files, &of.names)?;
+    Ok(files)
+}
