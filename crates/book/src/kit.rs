@@ -11,6 +11,7 @@ mod order;
 mod readme;
 mod rust;
 mod service;
+mod sheet;
 pub mod telling;
 
 pub use self::{
@@ -28,11 +29,20 @@ pub fn candidate(of: &Ingredients, order: Order, side: &str) -> anyhow::Result<F
     let nouns = order.nouns(&of.facts);
     let mut files = service::sources(of, side)?;
     files.values_mut().for_each(|text| *text = nouns.apply(text));
-    let readme = readme::text(of, order, &nouns, &files);
+    let lock = lock::of(&of.lock, &manifest::needs(of)?)?;
+    let readme = readme::text(of, order, &nouns, &files, lock.matches("[[package]]").count());
     files.extend(manifest::files(of, order, &nouns, &files)?);
     files.extend(harness::files(of)?);
     files.insert("README.md".to_owned(), readme);
-    files.insert("Cargo.lock".to_owned(), lock::of(&of.lock, &manifest::needs(of)?)?);
+    files.insert("Cargo.lock".to_owned(), lock);
     service::check(&files, &of.names)?;
     Ok(files)
+}
+
+/// The interviewer's sheet, as one file of HTML.
+///
+/// # Errors
+/// When something of the workbook is missing.
+pub fn interviewer(of: &Ingredients, order: Order) -> anyhow::Result<String> {
+    sheet::html(of, order, &order.nouns(&of.facts), &candidate(of, order, of.given())?)
 }

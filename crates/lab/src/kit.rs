@@ -1,9 +1,6 @@
 //! Writes interview kits, and judges what candidates hand back.
 
-use std::{
-    fs,
-    path::Path,
-};
+use std::{fs, path::Path};
 
 use anyhow::{Context, ensure};
 use book::kit::{self, Files, Ingredients, Order};
@@ -20,9 +17,10 @@ pub const INTERVIEWER: &str = "interviewer.html";
 pub fn write(root: &Path, name: &str, order: Order, dir: &Path, force: bool) -> anyhow::Result<()> {
     let of = Ingredients::read(root, name)?;
     let files = kit::candidate(&of, order, of.given())?;
+    let sheet = Files::from([(INTERVIEWER.to_owned(), kit::interviewer(&of, order)?)]);
     check_free(dir, force)?;
     write_files(&dir.join(CANDIDATE), &files)?;
-    Ok(())
+    write_files(dir, &sheet)
 }
 
 /// Refuses a folder that exists; with `force`, one that holds something else than a kit.

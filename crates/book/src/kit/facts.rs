@@ -45,18 +45,25 @@ impl Facts {
     /// # Errors
     /// One line, with the file.
     pub fn read(root: &Path, file: &str) -> anyhow::Result<Self> {
-        let text = fs::read_to_string(root.join(file)).with_context(|| format!("cannot read {file}: a kit needs it"))?;
+        let text =
+            fs::read_to_string(root.join(file)).with_context(|| format!("cannot read {file}: a kit needs it"))?;
         Self::parse(&text).with_context(|| file.to_owned())
     }
 
     fn parse(text: &str) -> anyhow::Result<Self> {
-        let facts: Self = toml::from_str(text).map_err(|error| anyhow::anyhow!("{}", error.message().replace('\n', " ")))?;
-        let sentences = [("task", &facts.task), ("waits", &facts.waits), ("holder", &facts.holder), ("ends", &facts.ends)];
+        let facts: Self =
+            toml::from_str(text).map_err(|error| anyhow::anyhow!("{}", error.message().replace('\n', " ")))?;
+        let sentences =
+            [("task", &facts.task), ("waits", &facts.waits), ("holder", &facts.holder), ("ends", &facts.ends)];
         for (key, said) in sentences {
             ensure!(!said.trim().is_empty(), "{key} says nothing");
         }
         for (key, said) in [("mid", &facts.mid), ("senior", &facts.senior), ("staff", &facts.staff)] {
-            ensure!((1..=EXPECTED_MAX).contains(&said.len()), "{key} has {} sentences: 1 to {EXPECTED_MAX}", said.len());
+            ensure!(
+                (1..=EXPECTED_MAX).contains(&said.len()),
+                "{key} has {} sentences: 1 to {EXPECTED_MAX}",
+                said.len()
+            );
         }
         Ok(facts)
     }

@@ -13,10 +13,14 @@ pub(super) const FOLDER: &str = "harness/";
 
 /// What a program says, and says otherwise in a kit: the file, the words, and those in their place. Each must be there: a change of the
 /// stage is not to pass unseen.
-const SAID: [(&str, &str, &str); 12] = [
+const SAID: [(&str, &str, &str); 13] = [
     ("stage/src/lib.rs", "macro_rules! scenario", "macro_rules! service"),
     ("stage/src/args.rs", "the scenario's", "the service's"),
-    ("stage/src/args.rs", "the run did what this side states, 1 it did not, 2 wrong arguments", "everything is as it must be, 1 it is not, 2 unknown arguments"),
+    (
+        "stage/src/args.rs",
+        "the run did what this side states, 1 it did not, 2 wrong arguments",
+        "everything is as it must be, 1 it is not, 2 unknown arguments",
+    ),
     ("stage/src/args.rs", "3 it did not and this machine", "3 it is not, and this machine"),
     ("stage/src/print.rs", "LEAKS, as this side states", "GREEN: as it must be"),
     ("stage/src/print.rs", "RETURNS TO WHERE IT STARTED, as this side states", "GREEN: everything is as it must be"),
@@ -26,9 +30,22 @@ const SAID: [(&str, &str, &str); 12] = [
     ("stage/src/print.rs", "more stated)", "more allowed)"),
     ("stage/src/print.rs", "(stated {})", "(must be {})"),
     ("stage/src/wire.rs", "LEAK_SHARE_MIN", "SHARE_MIN"),
+    ("exercise/src/closing.rs", "            println!(\"the service {}\", in_words(&closing));\n", END),
 ];
+/// Without `--json` nobody judges the end of a service but its program itself.
+const END: &str =
+    "            let is_bad = !closing.ended || closing.error.is_some() || closing.unfinished + closing.repeated > 0;
+            println!(\"{}the service {}\", if is_bad { \"RED: \" } else { \"\" }, in_words(&closing));
+            if is_bad {
+                std::process::exit(1);
+            }
+";
 /// The same, everywhere in the harness: `0.10 left per unit, stated 0.00`.
-const EVERYWHERE: [(&str, &str); 3] = [(" stated {expected:.2}", " must be {expected:.2}"), ("at most {at_most} stated", "at most {at_most} allowed"), (" scenario", " service")];
+const EVERYWHERE: [(&str, &str); 3] = [
+    (" stated {expected:.2}", " must be {expected:.2}"),
+    ("at most {at_most} stated", "at most {at_most} allowed"),
+    (" scenario", " service"),
+];
 
 /// The files of the harness, by their paths in the kit; those of `exercise` where the service is one.
 ///

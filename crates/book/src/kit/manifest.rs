@@ -59,7 +59,10 @@ pub fn needs(of: &Ingredients) -> anyhow::Result<Needs> {
     let own = of.package.get("Cargo.toml").context("the package has no Cargo.toml")?;
     let mut needs = Needs::from([(PACKAGE.to_owned(), needed(own)?)]);
     for krate in HARNESS.iter().filter(|krate| **krate == "stage" || of.exercise.is_some()) {
-        let text = of.harness.get(&format!("{krate}/Cargo.toml")).with_context(|| format!("crates/{krate} has no Cargo.toml"))?;
+        let text = of
+            .harness
+            .get(&format!("{krate}/Cargo.toml"))
+            .with_context(|| format!("crates/{krate} has no Cargo.toml"))?;
         needs.insert((*krate).to_owned(), needed(text)?);
     }
     Ok(needs)
@@ -120,7 +123,9 @@ fn profiles(of: &Ingredients) -> String {
                 let all = table.get("*").and_then(Value::as_table).into_iter().flatten();
                 tables += &format!("\n[profile.dev.package.\"*\"]\n{}", all.map(line).collect::<String>());
             }
-            Value::Table(table) => tables += &format!("\n[profile.dev.{key}]\n{}", table.iter().map(line).collect::<String>()),
+            Value::Table(table) => {
+                tables += &format!("\n[profile.dev.{key}]\n{}", table.iter().map(line).collect::<String>())
+            }
             value => scalars += &line((key, value)),
         }
     }
@@ -132,7 +137,11 @@ fn goal(of: &Ingredients, order: Order, nouns: &Nouns, sources: &Files) -> anyho
     let statement = &of.scenario.statement;
     let load = order.load(statement.units, statement.rate);
     let word = |word: &str| quoted(&nouns.apply(word));
-    let mut text = format!("\n[package.metadata.lab]\nunit = {}\nunits_name = {}\n", word(&statement.unit), word(&statement.units_name()));
+    let mut text = format!(
+        "\n[package.metadata.lab]\nunit = {}\nunits_name = {}\n",
+        word(&statement.unit),
+        word(&statement.units_name())
+    );
     text += &format!("units = {}\nrate = {:?}\ngauge = {}\n", load.units, load.rate, word(&statement.gauge));
     text += "\n[package.metadata.lab.gauges]\n";
     // What only other sides count would be a hint.

@@ -11,9 +11,37 @@ use super::{
 
 /// Names that the programs share with what drives them.
 const OURS: [&str; 31] = [
-    "unit", "units", "open", "close", "ledger", "gauge", "gauges", "stage", "world", "load", "run", "accept", "finish", "refuse",
-    "unfinished", "repeated", "service", "exercise", "main", "task", "tasks", "socket", "sockets", "thread", "threads", "panics", "rss",
-    "fds", "heap", "self", "kib",
+    "unit",
+    "units",
+    "open",
+    "close",
+    "ledger",
+    "gauge",
+    "gauges",
+    "stage",
+    "world",
+    "load",
+    "run",
+    "accept",
+    "finish",
+    "refuse",
+    "unfinished",
+    "repeated",
+    "service",
+    "exercise",
+    "main",
+    "task",
+    "tasks",
+    "socket",
+    "sockets",
+    "thread",
+    "threads",
+    "panics",
+    "rss",
+    "fds",
+    "heap",
+    "self",
+    "kib",
 ];
 /// Words whose first letter is not what is heard.
 const HEARD_OTHERWISE: [(&str, bool); 6] =
@@ -30,7 +58,8 @@ impl Nouns {
         let pick = |row: &Vec<String>| {
             let at = if row.len() < 2 { 0 } else { rng.usize(1..row.len()) };
             let keeps = seed == 0 && !row.first().is_some_and(|first| telling::is_telling(first));
-            Some((row.first()?.clone(), row.get(if seed == 0 { 1 } else { at })?.clone())).filter(|_| !keeps && row.len() > 1)
+            Some((row.first()?.clone(), row.get(if seed == 0 { 1 } else { at })?.clone()))
+                .filter(|_| !keeps && row.len() > 1)
         };
         Self(rows.iter().filter_map(pick).collect())
     }
@@ -77,7 +106,11 @@ impl Nouns {
     /// What stands for a word, in its number and its case.
     fn other(&self, word: &str) -> Option<String> {
         let low = word.to_lowercase();
-        let (_, other) = self.0.iter().flat_map(|(old, new)| [(old.clone(), new.clone()), (plural(old), plural(new))]).find(|(old, _)| *old == low)?;
+        let (_, other) = self
+            .0
+            .iter()
+            .flat_map(|(old, new)| [(old.clone(), new.clone()), (plural(old), plural(new))])
+            .find(|(old, _)| *old == low)?;
         let mut letters = word.chars();
         let (first, second) = (letters.next()?, letters.next());
         Some(match first.is_uppercase() {
@@ -97,8 +130,20 @@ fn mend_article(out: &mut String, next: &str) {
     let heard = HEARD_OTHERWISE.iter().find(|(start, _)| low.starts_with(start)).map(|(_, vowel)| *vowel);
     let vowel = heard.unwrap_or_else(|| low.starts_with(['a', 'e', 'i', 'o', 'u']));
     let right = match article {
-        "a" | "an" => if vowel { "an" } else { "a" },
-        "A" | "An" => if vowel { "An" } else { "A" },
+        "a" | "an" => {
+            if vowel {
+                "an"
+            } else {
+                "a"
+            }
+        }
+        "A" | "An" => {
+            if vowel {
+                "An"
+            } else {
+                "A"
+            }
+        }
         _ => return,
     };
     let keep = words.len();
@@ -148,7 +193,10 @@ pub fn faults(rows: &[Vec<String>], sources: &[&str]) -> Vec<String> {
             if telling::is_telling(other) {
                 faults.push(format!("`{other}` tells a candidate what to look for"));
             }
-            if let Some(taken) = [other.clone(), plural(other)].into_iter().find(|form| there.contains(form) || OURS.contains(&form.as_str())) {
+            if let Some(taken) = [other.clone(), plural(other)]
+                .into_iter()
+                .find(|form| there.contains(form) || OURS.contains(&form.as_str()))
+            {
                 faults.push(format!("`{taken}` is a word of the code already: two things would have one name"));
             }
         }
@@ -164,8 +212,12 @@ fn words(text: &str) -> impl Iterator<Item = String> + '_ {
 
 /// The words of what a source takes from other crates.
 fn foreign(text: &str) -> Vec<String> {
-    let code: String = rust::parts(text).into_iter().filter(|(kind, _)| *kind == Kind::Code).map(|(_, part)| part).collect();
-    let own: BTreeSet<_> = code.lines().filter_map(|line| Some(line.trim().strip_suffix(';')?.rsplit_once("mod ")?.1.to_owned())).collect();
+    let code: String =
+        rust::parts(text).into_iter().filter(|(kind, _)| *kind == Kind::Code).map(|(_, part)| part).collect();
+    let own: BTreeSet<_> = code
+        .lines()
+        .filter_map(|line| Some(line.trim().strip_suffix(';')?.rsplit_once("mod ")?.1.to_owned()))
+        .collect();
     let code = format!("\n{code}");
     let uses = code.split("\nuse ").skip(1).filter_map(|rest| rest.split(';').next());
     let is_foreign = |path: &&str| {
@@ -205,7 +257,8 @@ mod tests {
 
     #[test]
     fn a_seed_picks_the_same_nouns_each_time_and_none_keeps_the_codes() {
-        let rows = rows(&[&["upload", "parcel", "letter", "photo"], &["gateway", "office", "desk"], &["chapter", "section"]]);
+        let rows =
+            rows(&[&["upload", "parcel", "letter", "photo"], &["gateway", "office", "desk"], &["chapter", "section"]]);
         let kept = [("chapter".to_owned(), "section".to_owned())];
         assert_eq!(Nouns::pick(&rows, 0).pairs(), kept, "a word that tells is replaced without a seed");
         assert_eq!(Nouns::pick(&rows, 7), Nouns::pick(&rows, 7));

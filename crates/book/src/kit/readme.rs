@@ -10,14 +10,14 @@ use super::{
 };
 
 /// The candidate's README.
-pub(super) fn text(of: &Ingredients, order: Order, nouns: &Nouns, sources: &Files) -> String {
+pub(super) fn text(of: &Ingredients, order: Order, nouns: &Nouns, sources: &Files, crates: usize) -> String {
     let statement = &of.scenario.statement;
     let load = order.load(statement.units, statement.rate);
     let units = nouns.apply(&statement.units_name());
     let seconds = (load.units as f64 / load.rate).ceil().max(1.0);
     format!(
         "# The task\n\n{}\n\nYou have **{} minutes**, the conversation included. Think aloud: the way counts as much as the result.\n\n\
-         ## Run it\n\n```sh\ncargo run\n```\n\nThe first build fetches and compiles some 120 crates: do it before the interview. A run offers {} {units} in \
+         ## Run it\n\n```sh\ncargo run\n```\n\nThe first build fetches and compiles some {} crates: do it before the interview. A run offers {} {units} in \
          about {seconds} seconds, waits until the counts stand still, and reports. Its last line says `GREEN` or `RED` and why; the exit code is 0 \
          or 1, and 3 when the machine was too busy to tell. `cargo run -- --help` has more: fewer units, another rate.\n\n\
          While it runs, it prints a line a second:\n\n{}\n\
@@ -33,6 +33,7 @@ pub(super) fn text(of: &Ingredients, order: Order, nouns: &Nouns, sources: &File
          - At the end: say what stayed, why, what ended it, what your change costs, and how a test would have told.\n",
         nouns.apply(&of.facts.task),
         order.minutes,
+        crates,
         load.units,
         columns(of, nouns, sources),
         goal(of, nouns),
@@ -101,7 +102,8 @@ fn goal(of: &Ingredients, nouns: &Nouns) -> String {
     let mut text: String = statement.survivors[of.goal()].iter().map(line).collect();
     text += &format!("- Every {unit} gets its right answer, and nothing panics{}.\n", panics(of));
     if let Some(exercise) = &of.exercise {
-        text += "\nBeside these, what you hand in is run next to a finished version of it, and held to these limits:\n\n";
+        text +=
+            "\nBeside these, what you hand in is run next to a finished version of it, and held to these limits:\n\n";
         text += &format!(
             "- All of it holds with four times as many {}.\n- A {unit} takes at most {} times as long as there.\n\
              - The service ends within {} ms, with what is under way done or refused.\n",
@@ -109,7 +111,8 @@ fn goal(of: &Ingredients, nouns: &Nouns) -> String {
             exercise.facts.latency,
             exercise.facts.close_ms
         );
-        let limit = |(name, most): (&String, &u64)| format!("- `{}` never rises by more than {most}.\n", nouns.apply(name));
+        let limit =
+            |(name, most): (&String, &u64)| format!("- `{}` never rises by more than {most}.\n", nouns.apply(name));
         text += &exercise.facts.limits.iter().map(limit).collect::<String>();
     }
     text += &format!("\n`Cargo.toml` states this in `[package.metadata.lab.survivors.{}]`.\n", manifest::SIDE);

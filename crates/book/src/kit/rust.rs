@@ -230,7 +230,8 @@ mod tests {
     #[test]
     fn strings_characters_and_comments_are_told_from_code() {
         let text = "a(\"// no\", '\"', b'\\'', r#\"x\" // no\"#, 'a: 'b, 'b') // yes \"\n/* and */ rest";
-        let of = |kind| parts(text).into_iter().filter(|(one, _)| *one == kind).map(|(_, part)| part).collect::<Vec<_>>();
+        let of =
+            |kind| parts(text).into_iter().filter(|(one, _)| *one == kind).map(|(_, part)| part).collect::<Vec<_>>();
         assert_eq!(of(Kind::Comment), ["// yes \"", "/* and */"]);
         assert_eq!(of(Kind::Literal), ["\"// no\"", "'\"'", "'\\''", "r#\"x\" // no\"#", "'b'"]);
         assert_eq!(parts(text).into_iter().map(|(_, part)| part).collect::<String>(), text);
@@ -268,7 +269,8 @@ mod tests {
 
     #[test]
     fn modules_are_found_where_the_compiler_looks_for_them() {
-        let text = "mod a;\npub(crate) mod b;\n#[path = \"p.rs\"]\npub mod c;\nmod d {\n}\nx(include_str!(\"page.html\"))";
+        let text =
+            "mod a;\npub(crate) mod b;\n#[path = \"p.rs\"]\npub mod c;\nmod d {\n}\nx(include_str!(\"page.html\"))";
         assert_eq!(taken("main.rs", text, true), ["a.rs", "b.rs", "p.rs", "page.html"]);
         assert_eq!(taken("world.rs", "mod a;\n#[path = \"p.rs\"]\nmod c;", false), ["world/a.rs", "p.rs"]);
     }

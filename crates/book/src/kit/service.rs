@@ -45,7 +45,8 @@ pub(super) fn library(of: &Ingredients) -> Option<(String, String)> {
 /// One file, as a candidate reads it.
 fn neutral(of: &Ingredients, text: &str, is_service: bool) -> String {
     let text = rust::without_marks(&without_head(of, text, is_service), &of.names);
-    let text = text.replace("stage::scenario!()", "stage::service!()").replace("exercise::side!()", "stage::service!()");
+    let text =
+        text.replace("stage::scenario!()", "stage::service!()").replace("exercise::side!()", "stage::service!()");
     let text = WRONG.into_iter().fold(text, |text, (from, to)| text.replace(from, to));
     let snake = of.scenario.name.replace('-', "_");
     text.replace(&format!("scenarios/{}/", of.scenario.name), "")

@@ -35,7 +35,10 @@ pub fn is_telling(word: &str) -> bool {
 pub(super) fn split(name: &str) -> Vec<&str> {
     let (mut words, mut start, mut before) = (Vec::new(), 0, ' ');
     for (at, c) in name.char_indices() {
-        let ends = c == '_' || before == '_' || (c.is_uppercase() && !before.is_uppercase()) || (c.is_numeric() != before.is_numeric());
+        let ends = c == '_'
+            || before == '_'
+            || (c.is_uppercase() && !before.is_uppercase())
+            || (c.is_numeric() != before.is_numeric());
         if ends && at > start {
             words.push(&name[start..at]);
             start = at;
