@@ -3,6 +3,8 @@
 use anyhow::{Context, bail};
 use evidence::side::capital;
 
+use crate::include;
+
 use super::{
     ingredients::{Files, Ingredients},
     rust, telling,
@@ -33,6 +35,17 @@ pub(super) fn sources(of: &Ingredients, side: &str) -> anyhow::Result<Files> {
         files.insert(path, if file.ends_with(".rs") { neutral(of, &text, file == main) } else { text });
     }
     Ok(files)
+}
+
+/// What of a side is held against another: a scenario's service, or all of an exercise's, without its head.
+///
+/// # Errors
+/// When there is no such side, or it has no service.
+pub(super) fn shown(of: &Ingredients, side: &str) -> anyhow::Result<String> {
+    let file = format!("{side}.rs");
+    let text = of.package.get(&file).with_context(|| format!("{} has no {file}", of.scenario.name))?;
+    let text = if of.exercise.is_some() { text.clone() } else { include::region(text, "service").context(file)? };
+    Ok(rust::with_doc(&neutral(of, &rust::without_tests(&text), false), &[]))
 }
 
 /// Name and file of the library that the package's programs share.

@@ -243,7 +243,8 @@ impl Sheet<'_> {
         let text = self.of.package.get(&format!("{}.rs", side.name))?;
         let given = rust::doc(self.of.package.get(&format!("{}.rs", self.of.given()))?);
         let own = rust::doc(text).into_iter().find(|said| !given.contains(said) && !said.starts_with("Run it:"));
-        own.map(|said| said.replace('\n', " ")).or_else(|| side.sentence.clone())
+        let own = own.map(|said| said.replace('\n', " "));
+        if self.of.exercise.is_some() { own } else { side.sentence.clone().or(own) }
     }
 
     fn accepted(&self) -> anyhow::Result<String> {
@@ -260,7 +261,9 @@ impl Sheet<'_> {
             );
             match hunk {
                 Some(lines) => out += &format!("<pre class=\"diff\">{lines}</pre>\n"),
-                None => out += "",
+                None => {
+                    out += &format!("<p>Its lines: <code>{}</code></p>\n", html::text(&fixes::file(self.of, &side)))
+                }
             }
         }
         Ok(out)

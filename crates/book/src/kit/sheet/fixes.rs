@@ -2,7 +2,7 @@
 
 use similar::ChangeTag;
 
-use super::super::{MAIN, ingredients::Ingredients, nouns::Nouns, rust, service};
+use super::super::{ingredients::Ingredients, nouns::Nouns, service};
 use crate::{
     html,
     lines::{self, Piece},
@@ -20,10 +20,7 @@ const REACH: usize = 2;
 /// # Errors
 /// When a side lacks a module.
 pub(super) fn hunks(of: &Ingredients, nouns: &Nouns) -> anyhow::Result<Vec<(String, Option<String>)>> {
-    let text = |side: &str| -> anyhow::Result<String> {
-        let main = service::sources(of, side)?.remove(MAIN).unwrap_or_default();
-        Ok(nouns.apply(&rust::with_doc(&main, &[])))
-    };
+    let text = |side: &str| -> anyhow::Result<String> { Ok(nouns.apply(&service::shown(of, side)?)) };
     let given = text(of.given())?;
     let (mut room, mut all) = (LINES_MAX, Vec::new());
     for side in of.accepted() {
