@@ -7,6 +7,7 @@ macro_rules! say {
     }};
 }
 
+mod check;
 mod kit;
 mod pair;
 mod plan;
@@ -24,15 +25,16 @@ use std::{
 use anyhow::{Context, ensure};
 use clap::Args;
 use evidence::{catalogue::Catalogue, exhibit::Kind, root, screen};
+use serde::Serialize;
 
 use crate::{
     browser,
     doctor::{self, Finding},
-    pair::Event,
     renew::{Progress, Subject},
     serve::{Name, Server},
 };
 pub use kit::Kit;
+pub use check::Check;
 pub use pair::Pair;
 pub use plan::PairPlan;
 pub use repair::repair;
@@ -135,13 +137,18 @@ impl Serve {
 }
 
 impl List {
-    /// One line a scenario.
+    /// Two lines a scenario, then two an exercise.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let root = root::find()?;
         let catalogue = Catalogue::read(&root)?;
         for scenario in &catalogue.scenarios {
             say!("{:<20} {}", scenario.name, scenario.about);
             say!("{:<20} sides: {}", "", scenario.side_names().join(", "));
+        }
+        for exercise in &catalogue.exercises {
+            let (facts, title) = (&exercise.facts, exercise.scenario.title());
+            say!("{:<20} exercise: {title}, level {}, {} minutes", exercise.name(), facts.level, facts.minutes);
+            say!("{:<20} {}", "", exercise.scenario.about);
         }
         for broken in &catalogue.broken {
             eprintln!("error: {}", broken.why);
@@ -261,7 +268,7 @@ impl Screen {
     }
 }
 
-fn print_json(event: &Event) {
+fn print_json(event: &impl Serialize) {
     say!("{}", serde_json::to_string(event).unwrap_or_default());
 }
 
