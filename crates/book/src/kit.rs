@@ -14,6 +14,10 @@ mod service;
 mod sheet;
 pub mod telling;
 
+use anyhow::Context;
+use serde::Deserialize;
+use stage::Statement;
+
 pub use self::{
     facts::{Facts, file as facts_file},
     ingredients::{Files, Ingredients},
@@ -37,6 +41,30 @@ pub fn candidate(of: &Ingredients, order: Order, side: &str) -> anyhow::Result<F
     files.insert("Cargo.lock".to_owned(), lock);
     service::check(&files, &of.names)?;
     Ok(files)
+}
+
+/// What a kit with these files states: its load, its gauges, and what must be left, as `side` has it.
+///
+/// # Errors
+/// When the manifest is damaged.
+pub fn statement(files: &Files, side: &str) -> anyhow::Result<Statement> {
+    #[derive(Deserialize)]
+    struct Manifest {
+        package: Package,
+    }
+    #[derive(Deserialize)]
+    struct Package {
+        metadata: Metadata,
+    }
+    #[derive(Deserialize)]
+    struct Metadata {
+        lab: Statement,
+    }
+    let text = files.get("Cargo.toml").context("a kit has a Cargo.toml")?;
+    let mut statement = toml::from_str::<Manifest>(text).context("Cargo.toml of the kit")?.package.metadata.lab;
+    let goal = statement.survivors.remove(manifest::SIDE).context("a kit states what must be left")?;
+    statement.survivors.insert(side.to_owned(), goal);
+    Ok(statement)
 }
 
 /// The interviewer's sheet, as one file of HTML.

@@ -112,11 +112,25 @@ impl std::error::Error for DidNotCompile {}
 ///
 /// # Errors
 /// When they do not compile, with the compiler's errors; when a variable would hide the project's own flags.
-pub async fn build(root: &Path, bins: &[String], mut progress: impl FnMut(Progress)) -> anyhow::Result<Executables> {
+pub async fn build(root: &Path, bins: &[String], progress: impl FnMut(Progress)) -> anyhow::Result<Executables> {
+    build_into(root, None, bins, progress).await
+}
+
+/// Builds as [`build`] does, into another target directory where one is given.
+///
+/// # Errors
+/// When they do not compile, with the compiler's errors; when a variable would hide the project's own flags.
+pub async fn build_into(
+    root: &Path,
+    target: Option<&Path>,
+    bins: &[String],
+    mut progress: impl FnMut(Progress),
+) -> anyhow::Result<Executables> {
     check_flags()?;
     let mut command = cargo(root);
     let bins_args: Vec<_> = bins.iter().flat_map(|bin| ["--bin", bin]).collect();
     command.args(["build", "--message-format=json"]).args(&bins_args);
+    command.args(target.iter().flat_map(|target| [OsStr::new("--target-dir"), target.as_os_str()]));
     // Cargo draws its bar for us, at a width that cuts no name, and says what it waits for.
     command.envs([("CARGO_TERM_PROGRESS_WHEN", "always"), ("CARGO_TERM_PROGRESS_WIDTH", "160")]);
     command.envs([("CARGO_TERM_COLOR", "never"), ("CARGO_TERM_QUIET", "false")]);

@@ -33,8 +33,8 @@ use crate::{
     renew::{Progress, Subject},
     serve::{Name, Server},
 };
-pub use kit::Kit;
 pub use check::Check;
+pub use kit::Kit;
 pub use pair::Pair;
 pub use plan::PairPlan;
 pub use repair::repair;

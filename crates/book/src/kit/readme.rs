@@ -7,6 +7,7 @@ use super::{
     manifest,
     nouns::Nouns,
     order::Order,
+    service,
 };
 
 /// The candidate's README.
@@ -42,7 +43,7 @@ pub(super) fn text(of: &Ingredients, order: Order, nouns: &Nouns, sources: &File
 }
 
 fn around(sources: &Files) -> String {
-    let others = sources.keys().filter(|path| *path != super::MAIN);
+    let others = sources.keys().filter(|path| *path != service::MAIN);
     others.map(|path| format!("`{path}`, ")).collect()
 }
 

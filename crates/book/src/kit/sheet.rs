@@ -13,7 +13,7 @@ use super::{
     manifest,
     nouns::Nouns,
     order::Order,
-    rust,
+    rust, service,
 };
 use crate::html;
 
@@ -172,7 +172,7 @@ impl Sheet<'_> {
         };
         let found = stated().or(recorded).and_then(|(file, line)| {
             let main = format!("{}.rs", self.of.given());
-            let path = if file == main { super::MAIN.to_owned() } else { format!("src/{file}") };
+            let path = if file == main { service::MAIN.to_owned() } else { format!("src/{file}") };
             let (at, said) =
                 fixes::line_in_kit(self.of.package.get(&file)?, line, self.candidate.get(&path)?, self.nouns)?;
             Some(format!("Names the line: <code>{path}:{at}</code>, <code>{}</code>", html::text(&said)))
