@@ -43,6 +43,18 @@ pub fn candidate(of: &Ingredients, order: Order, side: &str) -> anyhow::Result<F
     Ok(files)
 }
 
+/// Why the nouns of a kit cannot be replaced, each in one line.
+///
+/// # Errors
+/// When a module of the service is missing.
+pub fn noun_faults(of: &Ingredients) -> anyhow::Result<Vec<String>> {
+    let mut texts = Vec::new();
+    for side in of.accepted().into_iter().chain([of.given()]) {
+        texts.extend(service::sources(of, side)?.into_values());
+    }
+    Ok(nouns::faults(&of.facts.nouns, &texts.iter().map(String::as_str).collect::<Vec<_>>()))
+}
+
 /// What a kit with these files states: its load, its gauges, and what must be left, as `side` has it.
 ///
 /// # Errors

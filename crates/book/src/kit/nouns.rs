@@ -43,6 +43,11 @@ const OURS: [&str; 31] = [
     "self",
     "kib",
 ];
+/// Words of the language that could pass for nouns.
+const RUST: [&str; 14] = [
+    "box", "crate", "match", "move", "loop", "type", "use", "trait", "union", "static", "yield", "final", "override",
+    "abstract",
+];
 /// Words whose first letter is not what is heard.
 const HEARD_OTHERWISE: [(&str, bool); 6] =
     [("hour", true), ("honest", true), ("uni", false), ("use", false), ("one", false), ("eu", false)];
@@ -184,6 +189,9 @@ pub fn faults(rows: &[Vec<String>], sources: &[&str]) -> Vec<String> {
         for noun in row {
             if !noun.chars().all(|c| c.is_ascii_lowercase()) || noun.len() < 3 {
                 faults.push(format!("`{noun}`: a noun is one word of small letters"));
+            }
+            if RUST.contains(&noun.as_str()) {
+                faults.push(format!("`{noun}` is a word of Rust"));
             }
             if !seen.insert(noun.clone()) {
                 faults.push(format!("`{noun}` stands twice"));
