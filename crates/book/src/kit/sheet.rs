@@ -17,10 +17,10 @@ use super::{
 };
 use crate::html;
 
-/// A5 of questions is what fits.
+/// More would not fit.
 const QUESTIONS_MAX: usize = 6;
 /// Lines to write on.
-const NOTES: usize = 8;
+const NOTES: usize = 10;
 /// The way and its points: 100 in all.
 const POINTS: [u32; 6] = [10, 15, 20, 20, 20, 15];
 /// What a level is expected to reach of them.
@@ -251,20 +251,20 @@ impl Sheet<'_> {
         let mut out = "<h2>Accepted fixes</h2>\n".to_owned();
         for (side, hunk) in fixes::hunks(self.of, self.nouns)? {
             let about = self.of.scenario.side(&side);
-            let said = about.and_then(|side| self.sentence(side)).unwrap_or_default();
-            let _ = write!(
-                out,
-                "<p><code>{}</code> {} <i>Measured: {}.</i></p>\n",
-                html::text(&side),
-                self.prose(&said),
-                self.measured.of_side(&side)
-            );
-            match hunk {
-                Some(lines) => out += &format!("<pre class=\"diff\">{lines}</pre>\n"),
-                None => {
-                    out += &format!("<p>Its lines: <code>{}</code></p>\n", html::text(&fixes::file(self.of, &side)))
+            let said = self.prose(&about.and_then(|side| self.sentence(side)).unwrap_or_default());
+            let (measured, misses) = (self.measured.of_side(&side), self.measured.misses(&side));
+            let price = match misses.as_slice() {
+                [] => String::new(),
+                misses => {
+                    format!(" <b>Not what this kit asks for</b> ({}): talk about it.", html::text(&misses.join("; ")))
                 }
-            }
+            };
+            let _ =
+                writeln!(out, "<p><code>{}</code> {said} <i>Measured: {measured}.</i>{price}</p>", html::text(&side));
+            out += &match hunk {
+                Some(lines) => format!("<pre>{lines}</pre>\n"),
+                None => format!("<p>Its lines: <code>{}</code></p>\n", html::text(&fixes::file(self.of, &side))),
+            };
         }
         Ok(out)
     }

@@ -71,6 +71,8 @@ fn clear(dir: &Path, prefix: &str, files: &Files) -> anyhow::Result<()> {
         let path = format!("{prefix}{}", entry.file_name().to_string_lossy());
         if entry.path().is_dir() {
             clear(&entry.path(), &format!("{path}/"), files)?;
+            // Only an empty one goes: cargo would take it for a crate without a manifest.
+            let _ = fs::remove_dir(entry.path());
         } else if !files.contains_key(&path) {
             fs::remove_file(entry.path()).with_context(|| format!("cannot remove {path}"))?;
         }

@@ -1,7 +1,7 @@
 //! Kits that are built and run: what is given away is red, what is accepted is green, and the judgement of both is the same.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Output},
 };
 
@@ -14,12 +14,12 @@ use stage::wire::{Line, Report};
 
 use crate::{kits, root};
 
-/// Which kits, where it is not said: so many scenarios and so many exercises, the first ones that are short.
+/// Which kits, where it is not said: so many scenarios and so many exercises, those with the shortest loads.
 const SAMPLE: usize = 2;
-/// A load of more seconds is not for every day.
-const SECONDS_MAX: f64 = 5.0;
 /// What is left of a gauge may differ so much from what was stated.
 const SHARE: f64 = 0.05;
+/// So often a kit is judged where the machine was too busy to tell, with three tries each.
+const ROUNDS: usize = 3;
 /// Other nouns and another load: what is built in the workbook itself has neither.
 const SEED: u64 = 5;
 
@@ -28,17 +28,24 @@ fn asked() -> Vec<Ingredients> {
     let asked = std::env::var("KITS").unwrap_or_default();
     let names: Vec<_> = asked.split(',').filter(|name| !name.is_empty()).collect();
     let seconds = |of: &Ingredients| of.scenario.statement.units as f64 / of.scenario.statement.rate;
-    let (exercises, scenarios): (Vec<_>, Vec<_>) = kits().into_iter().partition(|of| of.exercise.is_some());
+    let mut all = kits();
+    all.sort_by(|a, b| seconds(a).total_cmp(&seconds(b)));
+    let (exercises, scenarios): (Vec<_>, Vec<_>) = all.into_iter().partition(|of| of.exercise.is_some());
     match names.as_slice() {
         [] => {
-            let short = scenarios.into_iter().filter(|of| seconds(of) <= SECONDS_MAX).take(SAMPLE);
-            short.chain(exercises.into_iter().filter(|of| !is_healthy(of)).take(SAMPLE)).collect()
+            let exercises = exercises.into_iter().filter(|of| !is_healthy(of)).take(SAMPLE);
+            scenarios.into_iter().take(SAMPLE).chain(exercises).collect()
         }
         ["all"] => scenarios.into_iter().chain(exercises).collect(),
         names => {
             scenarios.into_iter().chain(exercises).filter(|of| names.contains(&of.scenario.name.as_str())).collect()
         }
     }
+}
+
+/// True unless it is said which kits.
+fn is_sample() -> bool {
+    std::env::var_os("KITS").is_none_or(|asked| asked.is_empty())
 }
 
 fn is_healthy(of: &Ingredients) -> bool {
@@ -49,9 +56,9 @@ fn run(program: &Path, arguments: &[&str]) -> Output {
     Command::new(program).arg("--no-console").args(arguments).output().unwrap()
 }
 
-/// What a run says to a person, and its exit code.
+/// What a run says to a person, and its exit code. A few units show as much of its words as all do.
 fn said(program: &Path, of: &Ingredients) -> (Option<i32>, String) {
-    let output = run(program, &[]);
+    let output = run(program, if is_sample() { &["--units", "8"] } else { &[] });
     let help = Command::new(program).arg("--help").output().unwrap();
     let all = [&output.stdout, &output.stderr, &help.stdout].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
     let found = telling::words(&all.concat(), &of.names);
@@ -86,36 +93,86 @@ fn stated(of: &Ingredients) -> Option<f64> {
     }
 }
 
+/// One kit, built and judged with what is given and with what is accepted.
+struct Tried<'a> {
+    of: &'a Ingredients,
+    order: Order,
+    workshop: &'a Workshop,
+}
+
+impl Tried<'_> {
+    fn judge(&self, side: &str) -> Result<(Files, Judged), String> {
+        let files = kit::candidate(self.of, self.order, side).map_err(|error| format!("{error:#}"))?;
+        let mut judged = work(judge(self.workshop, self.of, self.order, &files, &|_| {}));
+        for _ in 1..ROUNDS {
+            if judged.outcome != Outcome::TooBusy {
+                break;
+            }
+            judged = work(judge(self.workshop, self.of, self.order, &files, &|_| {}));
+        }
+        Ok((files, judged))
+    }
+
+    fn build(&self, files: &Files) -> PathBuf {
+        work(self.workshop.build(files, "tried", |_| {}))
+    }
+
+    /// What is given away is red, for the gauge that tells, and leaves what is stated.
+    fn given(&self) -> Result<String, String> {
+        let of = self.of;
+        let (files, Judged { outcome, faults, .. }) = self.judge(of.given())?;
+        let expected = if is_healthy(of) { Outcome::Passed } else { Outcome::Failed };
+        if outcome != expected {
+            return Err(format!("as it is given it is {outcome:?}: {faults:?}"));
+        }
+        let gauge =
+            of.exercise.as_ref().map_or(of.scenario.statement.gauge.as_str(), |exercise| exercise.gauge()).to_owned();
+        let key = of.exercise.as_ref().and_then(|exercise| exercise.facts.fails.get(of.given())).unwrap_or(&gauge);
+        let told = format!("{}: ", self.order.nouns(&of.facts).apply(key));
+        if !is_healthy(of) && !faults.iter().any(|fault| fault.starts_with(&told)) {
+            return Err(format!("nothing is said of {told}{faults:?}"));
+        }
+        let name = self.order.nouns(&of.facts).apply(&gauge);
+        let left = if is_sample() { None } else { report(&self.build(&files)).survivors.get(&name).copied() };
+        match (left, stated(of)) {
+            (Some(left), Some(expected)) if (left - expected).abs() > SHARE * expected.max(1.0) => {
+                Err(format!("{left} {name} left, recorded {expected}"))
+            }
+            _ => Ok(format!("given is red ({})", faults.join("; "))),
+        }
+    }
+
+    /// What is accepted is green, and says so.
+    fn accepted(&self) -> Result<String, String> {
+        let (files, Judged { outcome, faults, .. }) = self.judge(self.of.goal())?;
+        if outcome != Outcome::Passed {
+            return Err(format!("with the accepted fix it is {outcome:?}: {faults:?}"));
+        }
+        let (code, text) = said(&self.build(&files), self.of);
+        match code {
+            Some(0) if text.contains("GREEN") => Ok("accepted is green".to_owned()),
+            // A run by itself has one try.
+            Some(3) => Ok("accepted passes, and the machine was too busy for a run by itself".to_owned()),
+            _ => Err(format!("with the accepted fix a run ends with {code:?}: {text}")),
+        }
+    }
+}
+
 #[test]
 fn what_is_given_is_red_and_what_is_accepted_is_green() {
     let workshop = work(Workshop::open(&root(), || {}));
+    let mut problems = Vec::new();
     for of in asked() {
-        let (name, order) = (&of.scenario.name, Order { minutes: 45, seed: SEED });
-        let files = |side: &str| kit::candidate(&of, order, side).unwrap_or_else(|error| panic!("{name}: {error:#}"));
-        let built = |files: &Files| work(workshop.build(files, "tried", |_| {}));
-
-        let given = files(of.given());
-        let Judged { outcome, faults, .. } = work(judge(&workshop, &of, order, &given, &|_| {}));
-        let expected = if is_healthy(&of) { Outcome::Passed } else { Outcome::Failed };
-        assert_eq!(outcome, expected, "{name}, as it is given: {faults:?}");
-        let program = built(&given);
-        let (report, expected) = (report(&program), stated(&of));
-        let gauge = of.exercise.as_ref().map_or(of.scenario.statement.gauge.as_str(), |exercise| exercise.gauge());
-        let left = report.survivors[&order.nouns(&of.facts).apply(gauge)];
-        if let Some(expected) = expected {
-            assert!(
-                (left - expected).abs() <= SHARE * expected.max(1.0),
-                "{name}: {left} {gauge} left, recorded {expected}"
-            );
+        let tried = Tried { of: &of, order: Order { minutes: 45, seed: SEED }, workshop: &workshop };
+        for said in [tried.given(), tried.accepted()] {
+            let name = &of.scenario.name;
+            match said {
+                Ok(said) => eprintln!("{name}: {said}"),
+                Err(problem) => problems.push(format!("{name}: {problem}")),
+            }
         }
-
-        let accepted = files(of.goal());
-        let Judged { outcome, faults, .. } = work(judge(&workshop, &of, order, &accepted, &|_| {}));
-        assert_eq!(outcome, Outcome::Passed, "{name}, with the accepted fix: {faults:?}");
-        let (code, text) = said(&built(&accepted), &of);
-        assert!(code == Some(0) && text.contains("GREEN"), "{name}: {code:?} {text}");
-        eprintln!("{name}: given {left:.2} {gauge} per unit and red, accepted green");
     }
+    assert!(problems.is_empty(), "\n{}\n", problems.join("\n"));
 }
 
 #[test]

@@ -2,10 +2,10 @@
 
 use evidence::{
     chart::{self, Course},
-    series::{Recording, Run},
+    series::{Recording, Report, Run},
     words,
 };
-use stage::gauge::Kind;
+use stage::{gauge::Kind, wire};
 
 use super::super::{ingredients::Ingredients, order::Load};
 use crate::html;
@@ -77,6 +77,14 @@ impl<'a> Measured<'a> {
         let line = parts.nth(1)?.parse().ok()?;
         let file = parts.next()?.rsplit('/').next()?.to_owned();
         Some((file, line))
+    }
+
+    /// How a side misses the goal of the kit all the same: what `--verify` would say of it.
+    pub(super) fn misses(&self, side: &str) -> Vec<String> {
+        let (of, run) = (self.of, self.run(side));
+        let goal = &of.scenario.statement.survivors[of.goal()];
+        let differences = |report: &Report| wire::differences(goal, &report.before, &report.after, &report.survivors);
+        run.map_or_else(Vec::new, |run| differences(&run.report))
     }
 
     /// What a side left, where it was recorded: `3 tasks per search`.
