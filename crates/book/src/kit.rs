@@ -13,6 +13,7 @@ mod rust;
 mod service;
 mod sheet;
 pub mod telling;
+mod words;
 
 use anyhow::Context;
 use serde::Deserialize;

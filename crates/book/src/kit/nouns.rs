@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use fastrand::Rng;
 
 use super::{
-    rust::{self, Kind, is_word},
+    rust::{self, Kind},
     telling,
+    words::{is_word, split},
 };
 
 /// Names that the programs share with what drives them.
@@ -93,7 +94,7 @@ impl Nouns {
                 out += &run[..first];
                 run = &run[first..];
             }
-            for (at, word) in telling::split(run).into_iter().enumerate() {
+            for (at, word) in split(run).into_iter().enumerate() {
                 match self.other(word) {
                     Some(other) => {
                         if at == 0 {
@@ -215,7 +216,7 @@ pub fn faults(rows: &[Vec<String>], sources: &[&str]) -> Vec<String> {
 /// Every word of a source, in small letters; of a name, each of its words.
 fn words(text: &str) -> impl Iterator<Item = String> + '_ {
     let runs = text.split(|c: char| !is_word(c)).filter(|run| !run.is_empty());
-    runs.flat_map(telling::split).map(str::to_lowercase)
+    runs.flat_map(split).map(str::to_lowercase)
 }
 
 /// The words of what a source takes from other crates.

@@ -1,7 +1,7 @@
 //! Takes out of a Rust source what a candidate is not to read: tests, marks, and comments. Knows of the language only where comments,
 //! strings and items end. Pure.
 
-use super::telling;
+use super::{telling, words::is_word};
 
 /// What a part of a source is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -217,10 +217,6 @@ fn character_end(text: &str) -> Option<usize> {
     }
     let (at, second) = chars.next()?;
     (second == '\'').then_some(1 + at + 1)
-}
-
-pub(super) fn is_word(c: char) -> bool {
-    c.is_alphanumeric() || c == '_'
 }
 
 #[cfg(test)]

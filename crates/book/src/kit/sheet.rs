@@ -95,7 +95,7 @@ impl Sheet<'_> {
         let seed = if order.seed == 0 { "without a seed".to_owned() } else { format!("seed {}", order.seed) };
         let pairs = self.nouns.pairs().iter().map(|(old, new)| format!("{old} → <b>{new}</b>"));
         let pairs = pairs.collect::<Vec<_>>().join(", ");
-        let pairs = if pairs.is_empty() { String::new() } else { format!(" Nouns of this kit: {}.", pairs) };
+        let pairs = if pairs.is_empty() { String::new() } else { format!(" Nouns of this kit: {pairs}.") };
         format!(
             "<h1>{}</h1>\n<p class=\"head\">Interview kit <code>{name}</code> · {} minutes · {seed} · {} {} at {} a second · for the interviewer only</p>\n\
              <p><b>They are told:</b> {}</p>\n\

@@ -1,6 +1,6 @@
 //! Words that would tell a candidate what to look for, or where the kit is from. Pure.
 
-use super::rust::is_word;
+use super::words::{is_word, split};
 
 /// Whatever begins with one of these tells, as a word of its own or as a part of a name.
 const STEMS: [&str; 8] = ["leak", "wrong", "trap", "solution", "workbook", "chapter", "anchor", "lesson"];
@@ -17,7 +17,7 @@ pub fn words(text: &str, names: &[String]) -> Vec<String> {
     let low = text.to_lowercase();
     for name in names {
         let forms = [name.clone(), name.replace('-', "_")];
-        // `first-error` is a name, and `first-error-free` is not: there a word goes on.
+        // In the middle of a longer word it is another one.
         let stands = |form: &String| low.match_indices(form.as_str()).any(|(at, _)| !low[..at].ends_with(is_word));
         found.extend(forms.into_iter().filter(stands));
     }
@@ -29,24 +29,6 @@ pub fn words(text: &str, names: &[String]) -> Vec<String> {
 /// True for a single word, in small letters.
 pub fn is_telling(word: &str) -> bool {
     WHOLE.contains(&word) || STEMS.iter().any(|stem| word.starts_with(stem))
-}
-
-/// The words of a name: `bad_uploads`, `BadUpload`, `UPLOADS_MAX`.
-pub(super) fn split(name: &str) -> Vec<&str> {
-    let (mut words, mut start, mut before) = (Vec::new(), 0, ' ');
-    for (at, c) in name.char_indices() {
-        let ends = c == '_'
-            || before == '_'
-            || (c.is_uppercase() && !before.is_uppercase())
-            || (c.is_numeric() != before.is_numeric());
-        if ends && at > start {
-            words.push(&name[start..at]);
-            start = at;
-        }
-        before = c;
-    }
-    words.push(&name[start..]);
-    words
 }
 
 #[cfg(test)]
@@ -61,12 +43,5 @@ mod tests {
         assert_eq!(said("strip_prefix suffix fixture straps unleash fixtures"), [] as [&str; 0]);
         assert_eq!(said("Late-Letter late_letter late letter"), ["late-letter", "late_letter"]);
         assert_eq!(said("chronolate-letter"), [] as [&str; 0], "another name");
-    }
-
-    #[test]
-    fn a_name_is_split_where_its_words_meet() {
-        assert_eq!(split("bad_uploads"), ["bad", "_", "uploads"]);
-        assert_eq!(split("BadUpload2"), ["Bad", "Upload", "2"]);
-        assert_eq!(split("UPLOADS_MAX"), ["UPLOADS", "_", "MAX"]);
     }
 }
