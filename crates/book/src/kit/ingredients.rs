@@ -30,6 +30,8 @@ pub struct Ingredients {
     pub package: Files,
     /// The sources of `crates/stage` and `crates/exercise`, with their manifests, by `stage/src/lib.rs`.
     pub harness: Files,
+    /// How its sources are formatted.
+    pub format: String,
     /// The manifest of the workbook.
     pub manifest: toml::Table,
     /// Its `Cargo.lock`.
@@ -96,6 +98,7 @@ impl Ingredients {
             facts: Facts::read(root, &facts::file(name, exercise.is_some()))?,
             package: files(&scenario.dir, "")?,
             harness,
+            format: format(root, &scenario.dir),
             manifest: manifest.parse().context("Cargo.toml")?,
             lock: fs::read_to_string(root.join("Cargo.lock")).context("cannot read Cargo.lock")?,
             questions: asked(root, catalogue, name, exercise.is_some())?,
@@ -147,6 +150,14 @@ fn files(dir: &Path, prefix: &str) -> anyhow::Result<Files> {
         }
     }
     Ok(files)
+}
+
+/// The nearest `rustfmt.toml` above a folder, without its comments.
+fn format(root: &Path, dir: &Path) -> String {
+    let folders = dir.ancestors().take_while(|folder| folder.starts_with(root));
+    let text =
+        folders.filter_map(|folder| fs::read_to_string(folder.join("rustfmt.toml")).ok()).next().unwrap_or_default();
+    text.lines().filter(|line| !line.starts_with('#')).map(|line| format!("{line}\n")).collect()
 }
 
 fn sources(root: &Path, krate: &str) -> anyhow::Result<Files> {

@@ -43,7 +43,9 @@ pub fn files(of: &Ingredients, order: Order, nouns: &Nouns, sources: &Files) -> 
     }
     files.insert(".cargo/config.toml".to_owned(), CONFIG.to_owned());
     files.insert(".gitignore".to_owned(), "/target\n".to_owned());
-    files.insert("rustfmt.toml".to_owned(), "max_width = 120\nuse_small_heuristics = \"Max\"\n".to_owned());
+    files.insert("rustfmt.toml".to_owned(), of.format.clone());
+    // Nobody changes it, and neither does `cargo fmt --all`.
+    files.insert(format!("{}rustfmt.toml", harness::FOLDER), "disable_all_formatting = true\n".to_owned());
     Ok(files)
 }
 
