@@ -5,7 +5,7 @@ mod measured;
 
 use std::fmt::Write as _;
 
-use evidence::side::{Role, capital};
+use evidence::side::{Role, Side, capital};
 
 use self::measured::Measured;
 use super::{
@@ -13,7 +13,7 @@ use super::{
     manifest,
     nouns::Nouns,
     order::Order,
-    rust, service,
+    service,
 };
 use crate::html;
 
@@ -60,7 +60,7 @@ pub(super) fn html(of: &Ingredients, order: Order, nouns: &Nouns, candidate: &Fi
         sheet.plan(),
         sheet.way(),
         sheet.levels(),
-        sheet.turns(),
+        sheet.turns()?,
         sheet.accepted()?,
         sheet.questions(),
         sheet.notes(),
@@ -84,7 +84,7 @@ struct Sheet<'a> {
 impl Sheet<'_> {
     /// Prose in the kit's nouns.
     fn prose(&self, text: &str) -> String {
-        bold(&html::prose(&self.nouns.apply(text)))
+        emphasis(&emphasis(&html::prose(&self.nouns.apply(text)), "**", "b"), "*", "i")
     }
 
     fn head(&self) -> String {
@@ -138,14 +138,14 @@ impl Sheet<'_> {
     /// From the symptom to the guard.
     fn way(&self) -> String {
         let facts = &self.of.facts;
-        let healthy = self.of.exercise.as_ref().is_some_and(|exercise| exercise.is_healthy());
-        let fix = self.fix_in_words();
+        let (healthy, fix) = (self.is_healthy(), self.fix_in_words());
+        let symptom = if healthy {
+            "Says what grows, that it stops growing, at which count, and that this count does not follow the load."
+        } else {
+            "Says what grows, by how much per unit of work, and that it does not come back when the load is over."
+        };
         let steps = [
-            (
-                "Symptom",
-                "Says what grows, by how much per unit of work, and that it does not come back when the load is over."
-                    .to_owned(),
-            ),
+            ("Symptom", symptom.to_owned()),
             ("Spawn line", self.spawn_line()),
             ("Waits for", self.prose(&facts.waits)),
             ("Other end", format!("{} What would end it: {}", self.prose(&facts.holder), self.prose(&facts.ends))),
@@ -161,6 +161,10 @@ impl Sheet<'_> {
              <p>Half the points where it took a hint. A guess that turns out right is worth half of a reason.{}</p>\n",
             self.hints()
         )
+    }
+
+    fn is_healthy(&self) -> bool {
+        self.of.exercise.as_ref().is_some_and(|exercise| exercise.is_healthy())
     }
 
     fn spawn_line(&self) -> String {
@@ -196,6 +200,11 @@ impl Sheet<'_> {
         let of_exercise = || test_name(self.of.package.get("guard-solution.rs")?);
         let said = named().or_else(of_exercise);
         let said = said.map_or_else(String::new, |said| format!(": <i>{}</i>", self.prose(&said)));
+        if self.is_healthy() {
+            return format!(
+                "A test that holds the limit: it passes on what they were given, and fails where nothing limits{said}"
+            );
+        }
         format!("A test that fails on what they were given and passes on theirs, while the owner still lives{said}")
     }
 
@@ -217,41 +226,35 @@ impl Sheet<'_> {
     }
 
     /// What many try, and what it was measured to leave.
-    fn turns(&self) -> String {
-        let sides = self.of.scenario.sides.iter().filter(|side| side.role == Role::Wrong);
-        let row = |side: &evidence::side::Side| {
-            let said = side.marked.as_ref().map(|(_, said)| capital(said)).filter(|_| side.sentence.is_none());
-            let said = said.or_else(|| self.sentence(side)).unwrap_or_default();
-            format!(
-                "<tr><td class=\"step\"><code>{}</code></td><td>{}</td><td>{}</td></tr>",
-                html::text(&side.name),
-                self.prose(&said),
-                self.measured.of_side(&side.name)
-            )
-        };
-        let rows: String = sides.map(row).collect();
-        if rows.is_empty() {
-            return String::new();
+    fn turns(&self) -> anyhow::Result<String> {
+        let mut rows = String::new();
+        for side in self.of.scenario.sides.iter().filter(|side| side.role == Role::Wrong) {
+            let (name, said) = (html::text(&side.name), self.prose(&self.sentence(side)?));
+            let measured = self.measured.of_side(&side.name);
+            let _ =
+                write!(rows, "<tr><td class=\"step\"><code>{name}</code></td><td>{said}</td><td>{measured}</td></tr>");
         }
-        format!(
-            "<h2>Wrong turns</h2>\n<table><tr><th>side</th><th>what it does</th><th>measured</th></tr>{rows}</table>\n"
-        )
+        Ok(match rows.as_str() {
+            "" => rows,
+            rows => format!(
+                "<h2>Wrong turns</h2>\n<table><tr><th>side</th><th>what it does</th><th>measured</th></tr>{rows}</table>\n"
+            ),
+        })
     }
 
-    /// What a side does: an exercise's say it below what the service is.
-    fn sentence(&self, side: &evidence::side::Side) -> Option<String> {
-        let text = self.of.package.get(&format!("{}.rs", side.name))?;
-        let given = rust::doc(self.of.package.get(&format!("{}.rs", self.of.given()))?);
-        let own = rust::doc(text).into_iter().find(|said| !given.contains(said) && !said.starts_with("Run it:"));
-        let own = own.map(|said| said.replace('\n', " "));
-        if self.of.exercise.is_some() { own } else { side.sentence.clone().or(own) }
+    /// What a side does. The head of an exercise's side says what the service is: there its change speaks.
+    fn sentence(&self, side: &Side) -> anyhow::Result<String> {
+        let own = if self.of.exercise.is_some() { None } else { side.sentence.clone() };
+        let said = own.map_or_else(|| fixes::first_change(self.of, self.nouns, &side.name), |said| Ok(Some(said)))?;
+        Ok(said.unwrap_or_default())
     }
 
     fn accepted(&self) -> anyhow::Result<String> {
-        let mut out = "<h2>Accepted fixes</h2>\n".to_owned();
+        let title = if self.is_healthy() { "Accepted fixes: none is needed" } else { "Accepted fixes" };
+        let mut out = format!("<h2>{title}</h2>\n");
         for (side, hunk) in fixes::hunks(self.of, self.nouns)? {
             let about = self.of.scenario.side(&side);
-            let said = self.prose(&about.and_then(|side| self.sentence(side)).unwrap_or_default());
+            let said = self.prose(&about.map_or_else(|| Ok(String::new()), |side| self.sentence(side))?);
             let (measured, misses) = (self.measured.of_side(&side), self.measured.misses(&side));
             let price = match misses.as_slice() {
                 [] => String::new(),
@@ -292,17 +295,18 @@ impl Sheet<'_> {
     }
 }
 
-/// `**x**` as bold, in text that is HTML already.
-fn bold(text: &str) -> String {
-    let parts: Vec<_> = text.split("**").collect();
-    if parts.len().is_multiple_of(2) {
+/// `**x**` and `*x*` as elements, in text that is HTML already; what is not closed stays, and so does what is code.
+fn emphasis(text: &str, mark: &str, element: &str) -> String {
+    let parts: Vec<_> = text.split(mark).collect();
+    if parts.len().is_multiple_of(2)
+        || parts.iter().any(|part| part.matches("<code>").count() != part.matches("</code>").count())
+    {
         return text.to_owned();
     }
-    parts
-        .iter()
-        .enumerate()
-        .map(|(at, part)| if at % 2 == 1 { format!("<b>{part}</b>") } else { (*part).to_owned() })
-        .collect()
+    let piece = |(at, part): (usize, &&str)| {
+        if at % 2 == 1 { format!("<{element}>{part}</{element}>") } else { (*part).to_owned() }
+    };
+    parts.iter().enumerate().map(piece).collect()
 }
 
 /// The name of the first leak test in a file, as a sentence.
@@ -324,8 +328,10 @@ mod tests {
     }
 
     #[test]
-    fn bold_is_bold_and_what_is_not_closed_stays() {
-        assert_eq!(bold("a **b** c"), "a <b>b</b> c");
-        assert_eq!(bold("a ** c"), "a ** c");
+    fn what_is_stressed_is_an_element_and_what_is_not_closed_stays() {
+        let both = |text: &str| emphasis(&emphasis(text, "**", "b"), "*", "i");
+        assert_eq!(both("a **b** *c* d"), "a <b>b</b> <i>c</i> d");
+        assert_eq!(both("a ** c"), "a ** c");
+        assert_eq!(both("<code>*a</code> and <code>*b</code>"), "<code>*a</code> and <code>*b</code>");
     }
 }

@@ -42,6 +42,24 @@ pub(super) fn hunks(of: &Ingredients, nouns: &Nouns) -> anyhow::Result<Vec<(Stri
     Ok(all)
 }
 
+/// What a side says of its change, or else its first changed line: for a side whose head says what the service is.
+///
+/// # Errors
+/// When a side lacks a module.
+pub(super) fn first_change(of: &Ingredients, nouns: &Nouns, side: &str) -> anyhow::Result<Option<String>> {
+    let [given, own] = [of.given(), side].map(|side| service::shown(of, side));
+    let changes = lines::changes(&nouns.apply(&given?), &nouns.apply(&own?));
+    let of_tag = |tag: ChangeTag| changes.iter().filter(move |one| one.tag == tag).map(|one| one.text.trim());
+    let says = |line: &&str| line.chars().filter(|c| c.is_alphabetic()).count() > 3 && !line.starts_with("use ");
+    let added: Vec<_> = of_tag(ChangeTag::Insert).filter(says).collect();
+    let comment =
+        added.iter().find_map(|line| Some(line.trim_start_matches('/').trim()).filter(|_| line.starts_with("//")));
+    let code = |line: &str, sign: char| format!("{sign} `{}`", line.replace('`', "'"));
+    let of_code = added.first().map(|line| code(line, '+'));
+    let gone = || of_tag(ChangeTag::Delete).find(says).map(|line| code(line, '−'));
+    Ok(comment.map(str::to_owned).or(of_code).or_else(gone))
+}
+
 /// Where a side's file is, from the root.
 pub(super) fn file(of: &Ingredients, side: &str) -> String {
     let folder = if of.exercise.is_some() { "exercises" } else { "scenarios" };

@@ -89,9 +89,12 @@ impl<'a> Measured<'a> {
 
     /// What a side left, where it was recorded: `3 tasks per search`.
     pub(super) fn of_side(&self, side: &str) -> String {
-        let Some(run) = self.run(side) else { return "not recorded yet".to_owned() };
         let statement = &self.of.scenario.statement;
         let fails = self.of.exercise.as_ref().and_then(|exercise| exercise.facts.fails.get(side));
+        let Some(run) = self.run(side) else {
+            let fails = fails.map_or_else(String::new, |key| format!("fails for <code>{}</code>; ", html::text(key)));
+            return format!("{fails}not recorded yet");
+        };
         let stated = run.report.stated.keys().filter(|name| *name != "panics");
         let mut names: Vec<_> = stated.map(String::as_str).filter(|name| *name != self.headline()).collect();
         names.insert(0, self.headline());
