@@ -38,11 +38,14 @@ pub(super) fn fill_in(source: &Source, chapter: &Path, text: &str) -> (String, V
     (out + &text[end..], problems)
 }
 
+/// Stands in the place of a number that nobody recorded yet.
+pub(super) const NOT_YET: &str = ">not recorded yet</em>";
+
 /// What stands in the place of what nobody recorded yet. Readers never see it.
 fn placeholder(told: &Told, directive: &str) -> String {
     let command = html::text(&format!("cargo lab record {}", told.name));
     match syntax::words(directive).first() {
-        Some(&("value" | "claim")) => format!("<em title=\"run {command}\">not recorded yet</em>"),
+        Some(&("value" | "claim")) => format!("<em title=\"run {command}\"{NOT_YET}"),
         _ => format!("<p class=\"wb-none\">Not recorded yet: run <code>{command}</code>.</p>\n"),
     }
 }

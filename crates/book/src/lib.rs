@@ -19,6 +19,7 @@ mod html;
 mod include;
 mod index;
 mod issues;
+pub mod kit;
 mod lines;
 pub mod links;
 mod map;

@@ -113,7 +113,20 @@ impl std::error::Error for DidNotCompile {}
 /// # Errors
 /// When they do not compile, with the compiler's errors; when a variable would hide the project's own flags.
 pub async fn build(root: &Path, bins: &[String], progress: impl FnMut(Progress)) -> anyhow::Result<Executables> {
-    make(root, &["build"], bins, progress).await
+    make(root, None, &["build"], bins, progress).await
+}
+
+/// Builds as [`build`] does, into another target directory where one is given.
+///
+/// # Errors
+/// As [`build`].
+pub async fn build_into(
+    root: &Path,
+    target: Option<&Path>,
+    bins: &[String],
+    progress: impl FnMut(Progress),
+) -> anyhow::Result<Executables> {
+    make(root, target, &["build"], bins, progress).await
 }
 
 /// Builds the unit tests of binaries, and runs none of them.
@@ -121,11 +134,12 @@ pub async fn build(root: &Path, bins: &[String], progress: impl FnMut(Progress))
 /// # Errors
 /// As [`build`].
 pub async fn build_tests(root: &Path, bins: &[String], progress: impl FnMut(Progress)) -> anyhow::Result<Executables> {
-    make(root, &["test", "--no-run", "--no-fail-fast"], bins, progress).await
+    make(root, None, &["test", "--no-run", "--no-fail-fast"], bins, progress).await
 }
 
 async fn make(
     root: &Path,
+    target: Option<&Path>,
     how: &[&str],
     bins: &[String],
     mut progress: impl FnMut(Progress),
@@ -134,6 +148,7 @@ async fn make(
     let mut command = cargo(root);
     let bins_args: Vec<_> = bins.iter().flat_map(|bin| ["--bin", bin]).collect();
     command.args(how).arg("--message-format=json").args(&bins_args);
+    command.args(target.iter().flat_map(|target| [OsStr::new("--target-dir"), target.as_os_str()]));
     // Cargo draws its bar for us, at a width that cuts no name, and says what it waits for.
     command.envs([("CARGO_TERM_PROGRESS_WHEN", "always"), ("CARGO_TERM_PROGRESS_WIDTH", "160")]);
     command.envs([("CARGO_TERM_COLOR", "never"), ("CARGO_TERM_QUIET", "false")]);

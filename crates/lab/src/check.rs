@@ -18,7 +18,7 @@ use evidence::{
 use serde::{Deserialize, Serialize};
 use stage::wire::SpawnSite;
 
-use crate::cargo::{self, DidNotCompile};
+use crate::cargo::{self, DidNotCompile, Executables};
 use attempt::{Attempt, Ended};
 
 /// A side is run so many times where the machine was too busy to tell.
@@ -178,7 +178,20 @@ async fn all(
     let build = cargo::build(root, &bins, |step| {
         on(Event::Build { text: step.text, done: step.done, total: step.total });
     });
-    let attempt = Attempt { exercise, executables: &build.await?, on };
+    built(exercise, &build.await?, sides, on).await
+}
+
+/// Runs sides that are built, a few at a time with `solution` beside them; `executables` has both by the names of their binaries.
+///
+/// # Errors
+/// When one cannot be started.
+pub async fn built(
+    exercise: &Exercise,
+    executables: &Executables,
+    sides: &[String],
+    on: Tell<'_>,
+) -> anyhow::Result<(BTreeMap<String, Seen>, BTreeMap<String, Run>)> {
+    let attempt = Attempt { exercise, executables, on };
     let (mut seen, mut runs) = (BTreeMap::new(), BTreeMap::new());
     for batch in sides.chunks(AT_ONCE) {
         until_told(&attempt, batch, &mut seen, &mut runs).await?;

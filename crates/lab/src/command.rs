@@ -10,6 +10,7 @@ macro_rules! say {
 mod answer;
 mod check;
 mod guard;
+mod kit;
 mod pair;
 mod plan;
 mod practice;
@@ -42,6 +43,7 @@ use crate::{
 pub use answer::Answer;
 pub use check::Check;
 pub use guard::Guard;
+pub use kit::Kit;
 pub use pair::Pair;
 pub use plan::PairPlan;
 pub use practice::Practice;

@@ -12,6 +12,7 @@ pub mod class;
 pub mod command;
 pub mod console;
 pub mod doctor;
+pub mod kit;
 pub mod measure;
 pub mod pair;
 pub mod plan;

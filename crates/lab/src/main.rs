@@ -37,6 +37,8 @@ enum Command {
     List(command::List),
     /// Run every side of scenarios and keep the numbers for the book
     Record(command::Record),
+    /// Write an interview kit: a project for a candidate, and a sheet for the interviewer
+    Kit(command::Kit),
     /// Build the book into target/book, as plain files for any host
     Book(command::Book),
     /// Say what is wrong with this machine, and how to mend it
@@ -64,6 +66,7 @@ fn main() -> ExitCode {
         Some(Command::Check(check)) => check.run(),
         Some(Command::List(list)) => list.run(),
         Some(Command::Record(record)) => record.run(),
+        Some(Command::Kit(kit)) => kit.run(),
         Some(Command::Book(book)) => book.run(),
         Some(Command::Doctor(doctor)) => doctor.run(),
         Some(Command::PairPlan(plan)) => plan.run(),

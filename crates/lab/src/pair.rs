@@ -131,14 +131,27 @@ pub async fn run(
         let (bin, executables) = (scenario.bin(side), &executables);
         async move {
             let executable = executables.get(&bin).with_context(|| format!("cargo built no {bin}"))?;
-            let program = Program::start(&bin, executable, &[&watched()[..], args].concat())?;
-            let limit = || format!("{bin} ran for more than {} minutes", RUN_LIMIT.as_secs() / 60);
-            let run = tokio::time::timeout(RUN_LIMIT, watch(program, side, on)).await;
-            anyhow::Ok((side.clone(), run.with_context(limit)??))
+            anyhow::Ok((side.clone(), follow(&bin, executable, side, args, on).await?))
         }
     });
     // Not spawned: when one side fails, or nobody wants the result any more, the other is dropped and its program with it.
     Ok(futures_util::future::try_join_all(runs).await?.into_iter().collect())
+}
+
+/// Runs one program that is built, as `side`. Dropping the future ends it.
+///
+/// # Errors
+/// When it cannot start, or ends before its report.
+pub async fn follow(
+    bin: &str,
+    executable: &Path,
+    side: &str,
+    args: &[String],
+    on: &(dyn Fn(Event) + Sync),
+) -> anyhow::Result<Run> {
+    let program = Program::start(bin, executable, &[&watched()[..], args].concat())?;
+    let limit = || format!("{bin} ran for more than {} minutes", RUN_LIMIT.as_secs() / 60);
+    tokio::time::timeout(RUN_LIMIT, watch(program, side, on)).await.with_context(limit)?
 }
 
 /// Runs as [`run`] does, and tells the verdict or the error as the last event. True when every side did what it states.
