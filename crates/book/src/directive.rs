@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, bail, ensure};
 
 use super::{
-    ask, card, code, constant, diff, figure, html, index, map, questions,
+    ask, card, code, constant, diff, exercise, figure, html, index, map, questions,
     source::{Source, Told},
     syntax::{self, Problem},
     tables, value,
@@ -40,10 +40,14 @@ pub(super) fn fill_in(source: &Source, chapter: &Path, text: &str) -> (String, V
 
 /// What stands in the place of what nobody recorded yet. Readers never see it.
 fn placeholder(told: &Told, directive: &str) -> String {
-    let command = html::text(&format!("cargo lab record {}", told.name));
     match syntax::words(directive).first() {
-        Some(&("value" | "claim")) => format!("<em title=\"run {command}\">not recorded yet</em>"),
-        _ => format!("<p class=\"wb-none\">Not recorded yet: run <code>{command}</code>.</p>\n"),
+        Some(&("value" | "claim")) => {
+            format!(
+                "<em title=\"run {}\">not recorded yet</em>",
+                html::text(&format!("cargo lab record {}", told.name))
+            )
+        }
+        _ => html::not_recorded(&told.name),
     }
 }
 
@@ -86,6 +90,16 @@ impl Place<'_> {
             self.ensure_alone()?;
             return self.asked(name, page);
         }
+        if *name == "exercise" {
+            let [exercise] = args else { bail!("write `{{{{#exercise NAME}}}}`") };
+            self.ensure_alone()?;
+            ensure!(
+                self.page() == *exercise,
+                "write `{{{{#exercise {}}}}}`: a page shows its own exercise",
+                self.page()
+            );
+            return exercise::page(self.source, &self.id(), exercise);
+        }
         let [scenario, rest @ ..] = args else { bail!("it names no scenario") };
         if *name == "value" {
             let [side, path] = rest else { bail!("write `{{{{#value NAME SIDE PATH}}}}`") };
@@ -100,8 +114,7 @@ impl Place<'_> {
 
     /// Questions, with the directives of their texts filled in.
     fn asked(&self, name: &str, page: &str) -> anyhow::Result<String> {
-        let own = self.chapter.with_extension("");
-        ensure!(own == Path::new(page), "write `{{{{#{name} {}}}}}`: a page shows its own questions", own.display());
+        ensure!(self.page() == page, "write `{{{{#{name} {}}}}}`: a page shows its own questions", self.page());
         let text = if name == "predict" { ask::predict(self.source, page) } else { ask::others(self.source, page) };
         let (filled, problems) = fill_in(self.source, self.chapter, &text?);
         let said: Vec<_> = problems.into_iter().map(|Problem { text, why, .. }| format!("{text}: {why}")).collect();
@@ -120,6 +133,7 @@ impl Place<'_> {
             "late" => |source: &Source| Ok(index::late(source)),
             "glossary" => |source: &Source| source.glossary()?.list(),
             "map" => |source: &Source| Ok(map::map(source)),
+            "exercises" => |source: &Source| Ok(exercise::list(source)),
             _ => return Ok(None),
         };
         ensure!(args.is_empty(), "write `{{{{#{name}}}}}`: it takes no argument");
@@ -144,15 +158,19 @@ impl Place<'_> {
             ("sides" | "gauges" | "screen", _) => bail!("write `{{{{#{name} NAME}}}}`"),
             _ => bail!(
                 "unknown directive; there are chart, code, diff, sides, gauges, survivors, screen, shown, value, claim, const, predict, \
-                 questions, map, glossary, card, symptoms, moved, movement, waits and late"
+                 questions, exercise, exercises, map, glossary, card, symptoms, moved, movement, waits and late"
             ),
         }
     }
 
+    /// The page's name.
+    fn page(&self) -> String {
+        self.chapter.with_extension("").display().to_string()
+    }
+
     /// Different for every directive of the book: all chapters share one page in print.
     fn id(&self) -> String {
-        let chapter = self.chapter.with_extension("").display().to_string().replace(['/', '\\'], "-");
-        format!("{chapter}-{}", self.before.len())
+        format!("{}-{}", self.page().replace(['/', '\\'], "-"), self.before.len())
     }
 
     fn ensure_alone(&self) -> anyhow::Result<()> {

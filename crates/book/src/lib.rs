@@ -13,6 +13,7 @@ mod constant;
 pub mod deck;
 mod diff;
 mod directive;
+mod exercise;
 mod figure;
 pub mod glossary;
 mod html;

@@ -1,4 +1,4 @@
-//! The questions of a page, as `book/questions/PAGE.toml` has them: data, so that the build can shuffle the options, and so that each
+//! The questions of a page, as `book/questions/PAGE.toml` has them, or `exercises/PAGE/questions.toml`: data, so that the build can shuffle the options, and so that each
 //! key that a run decides is held against what was recorded.
 
 use std::{
@@ -13,6 +13,9 @@ use super::wording;
 
 /// Where they are, from the root.
 pub const FOLDER: &str = "book/questions";
+/// Where those of an exercise are: in its own folder, for its kit takes them too.
+const EXERCISES: &str = "exercises";
+const OF_EXERCISE: &str = "questions.toml";
 /// So many options has a question, of which one is right.
 pub const OPTIONS: usize = 4;
 
@@ -23,6 +26,9 @@ pub struct Question {
     /// It stands under *Predict*: a run answers it.
     #[serde(default)]
     pub predict: bool,
+    /// In an exercise: it is part of the diagnosis, and which part.
+    #[serde(default)]
+    pub diagnosis: Option<Part>,
     /// Markdown.
     pub ask: String,
     /// What the key rests on, each held against the recordings at build.
@@ -31,6 +37,16 @@ pub struct Question {
     /// In the order of the file, or, once dealt, in that of the page.
     #[serde(rename = "option")]
     pub options: Vec<Choice>,
+}
+
+/// What a question of the diagnosis asks. The spawn line and the count are asked too, and a run answers them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Part {
+    /// What it waits for.
+    Waits,
+    /// Who holds the other end.
+    Holder,
 }
 
 /// One option.
@@ -68,22 +84,34 @@ impl Question {
     }
 }
 
-/// Where a page's questions are, from the root.
+/// Where a chapter's questions are, from the root.
 pub fn file(page: &str) -> String {
     format!("{FOLDER}/{page}.toml")
 }
 
-/// The pages that have questions, by the names of the files.
+/// Where an exercise's questions are, from the root.
+pub fn exercise_file(name: &str) -> String {
+    format!("{EXERCISES}/{name}/{OF_EXERCISE}")
+}
+
+/// Where a page's questions are, from the root, whatever the page is.
+pub fn place(root: &Path, page: &str) -> String {
+    let own = exercise_file(page);
+    if root.join(&own).is_file() { own } else { file(page) }
+}
+
+/// The pages that have questions: chapters by the names of the files, exercises by those of the folders.
 pub fn pages(root: &Path) -> BTreeSet<String> {
-    let entries = root.join(FOLDER).read_dir().into_iter().flatten().flatten();
+    let within = |folder: &str| root.join(folder).read_dir().into_iter().flatten().flatten().map(|entry| entry.path());
     let stem = |path: PathBuf| Some(path.file_stem()?.to_str()?.to_owned());
-    let tomls = entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "toml"));
-    tomls.filter_map(stem).collect()
+    let tomls = within(FOLDER).filter(|path| path.extension().is_some_and(|end| end == "toml"));
+    let exercises = within(EXERCISES).filter(|path| path.join(OF_EXERCISE).is_file());
+    tomls.chain(exercises).filter_map(stem).collect()
 }
 
 /// Reads the questions of a page.
 pub fn read(root: &Path, page: &str) -> Read {
-    let file = file(page);
+    let file = place(root, page);
     match fs::read_to_string(root.join(&file)) {
         Ok(text) => parse(&file, &text),
         Err(error) => Read { questions: None, faults: vec![format!("{file} cannot be read: {error}")] },

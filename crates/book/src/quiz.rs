@@ -30,7 +30,8 @@ impl Quiz {
             whole.extend(read.questions.map(|questions| (page.clone(), questions)));
         }
         let none = |page: &String| {
-            format!("{} belongs to no page: list {page}.md in SUMMARY.md, or delete the file", questions::file(page))
+            let file = questions::place(root, page);
+            format!("{file} belongs to no page: list {page}.md in SUMMARY.md, or delete the file")
         };
         quiz.faults.extend(files.iter().map(none));
         let counts: Vec<_> = whole.iter().map(|(_, questions)| questions.len()).collect();

@@ -12,6 +12,7 @@ use std::{
 use anyhow::{Context, ensure};
 use evidence::{
     catalogue::{Card, Catalogue, Scenario, title_of},
+    exercise::Exercise,
     exhibit::{self, Exhibit, Exhibits, Kind, LEAK_TEST},
     recording,
     series::Recording,
@@ -90,7 +91,11 @@ impl Source {
     }
 
     pub(super) fn recording(&self, scenario: &str) -> anyhow::Result<Rc<Recording>> {
-        let scenario = self.scenario(scenario)?;
+        self.recording_of(self.scenario(scenario)?)
+    }
+
+    /// The recording of a scenario, or of an exercise.
+    pub(super) fn recording_of(&self, scenario: &Scenario) -> anyhow::Result<Rc<Recording>> {
         let name = &scenario.name;
         let known = self.recordings.borrow().get(name).cloned();
         let found = known.unwrap_or_else(|| {
@@ -156,6 +161,22 @@ impl Source {
     /// The scenario called `name`.
     pub(super) fn scenario(&self, name: &str) -> anyhow::Result<&Scenario> {
         self.catalogue.find(name)
+    }
+
+    /// The exercise called `name`.
+    pub(super) fn exercise(&self, name: &str) -> anyhow::Result<&Exercise> {
+        self.catalogue.find_exercise(name)
+    }
+
+    /// Every exercise, in the order of the book.
+    pub(super) fn exercises(&self) -> &[Exercise] {
+        &self.catalogue.exercises
+    }
+
+    /// A file of an exercise, as it is in the repository.
+    pub(super) fn exercise_file(&self, exercise: &Exercise, file: &str) -> anyhow::Result<String> {
+        let path = exercise.scenario.dir.join(file);
+        fs::read_to_string(path).with_context(|| format!("cannot read exercises/{}/{file}", exercise.name()))
     }
 
     /// What a scenario says about itself for the card.

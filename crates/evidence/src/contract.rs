@@ -5,49 +5,21 @@
 //! `solution` beside it, and the service ends in time. Anything else is a [`Fault`] with a key and a sentence.
 
 use serde::{Deserialize, Serialize};
-use stage::{
-    gauge::Kind,
-    wire::{Gauges, Report, Stated},
-};
+use stage::{gauge::Kind, wire::Stated};
 
-use crate::{exercise::Exercise, words};
+use crate::{
+    exercise::Exercise,
+    series::{Closing, Gauges, Report, Run},
+    words,
+};
 
 /// Times that differ by less are the machine's, whatever their ratio.
 const LATENCY_NOISE_US: u64 = 20_000;
 
-/// How the service of a side ended: the last line of an exercise's program. The crate `exercise` says it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename = "closing")]
-pub struct Closing {
-    /// False when it had not ended within the program's own limit.
-    pub ended: bool,
-    /// What went wrong as it ended; none when nothing did.
-    pub error: Option<String>,
-    /// Milliseconds until it had ended.
-    pub took_ms: u64,
-    /// Work that was accepted before the end, and neither finished nor refused.
-    pub unfinished: u64,
-    /// Work that was finished more than once, over the whole run.
-    pub repeated: u64,
-    /// The median time of a unit of work, in microseconds; none without units.
-    pub median_us: Option<u64>,
-}
-
-/// What one run of one side said.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Ran {
-    /// Its own report.
-    pub report: Report,
-    /// How its service ended; none when it said nothing of it.
-    pub closing: Option<Closing>,
-    /// The first lines of its error output.
-    pub said: Vec<String>,
-}
-
 /// One way in which a side is not what it should be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
-    /// A gauge's name, or one of [`crate::exercise::KEYS`].
+    /// A gauge's name, or one of [`crate::exercise::KEYS`]; `build`, `stdout` or `children` where it could not be judged by its run.
     pub key: String,
     /// What was seen, and what should be, in one sentence.
     pub sentence: String,
@@ -61,7 +33,7 @@ impl Fault {
 }
 
 /// Every way in which `ran` differs from what the exercise's solution states, and from what it did beside it. Empty when the side passes.
-pub fn judge(exercise: &Exercise, ran: &Ran, solution: &Ran) -> Vec<Fault> {
+pub fn judge(exercise: &Exercise, ran: &Run, solution: &Run) -> Vec<Fault> {
     let judge = Judge { exercise, ran };
     let mut faults = judge.load();
     faults.extend(judge.gauges());
@@ -73,7 +45,7 @@ pub fn judge(exercise: &Exercise, ran: &Ran, solution: &Ran) -> Vec<Fault> {
 
 struct Judge<'a> {
     exercise: &'a Exercise,
-    ran: &'a Ran,
+    ran: &'a Run,
 }
 
 impl Judge<'_> {
@@ -88,7 +60,9 @@ impl Judge<'_> {
             let text = format!("{units_cut_off} {units} got no answer at all, {units_done} did: {why}");
             faults.push(Fault::new("load", text));
         }
-        if *panics > 0 {
+        // A service whose work panics says how many panics are right.
+        let stated = self.exercise.goal().contains_key("panics") || self.exercise.facts.limits.contains_key("panics");
+        if *panics > 0 && !stated {
             faults.push(Fault::new(
                 "panics",
                 format!("{panics} panics, where there should be none{}", self.quoted("panicked")),
@@ -96,7 +70,8 @@ impl Judge<'_> {
         }
         let wrong = units_failed + units_late;
         if wrong > 0 {
-            let text = format!("{wrong} of {units_done} {units} got no answer or a wrong one{}", self.quoted(""));
+            let text =
+                format!("{wrong} of {units_done} {units} got no answer or a wrong one{}", self.quoted(" unit: "));
             faults.push(Fault::new("answers", text));
         }
         let repeated =
@@ -166,8 +141,8 @@ impl Judge<'_> {
         limits.filter_map(over).collect()
     }
 
-    fn latency(&self, solution: &Ran) -> Option<Fault> {
-        let median = |ran: &Ran| ran.closing.as_ref()?.median_us;
+    fn latency(&self, solution: &Run) -> Option<Fault> {
+        let median = |ran: &Run| ran.closing.as_ref()?.median_us;
         let (mine, its) = (median(self.ran)?, median(solution)?);
         let limit = self.exercise.facts.latency;
         let is_slow = mine as f64 > its as f64 * limit && mine > its + LATENCY_NOISE_US;
@@ -183,7 +158,10 @@ impl Judge<'_> {
         match &self.ran.closing {
             None => Some(Fault::new(
                 "close_ms",
-                format!("the program did not say how its service ended, {limit} ms after SIGTERM it should have"),
+                format!(
+                    "the program did not say how its service ended; it should have ended {limit} ms after SIGTERM{}",
+                    self.quoted("panicked")
+                ),
             )),
             Some(Closing { error: Some(error), .. }) => {
                 Some(Fault::new("closing", format!("the service did not end well: {error}")))

@@ -17,6 +17,8 @@ pub const MINE: &str = "mine";
 pub const SOLUTION: &str = "solution";
 /// What the names of rejected sides begin with.
 pub const TRAP: &str = "trap-";
+/// The level at which nothing is said before the answer.
+const BLIND: u8 = 3;
 /// The steps of a ladder of hints.
 pub const HINTS: usize = 3;
 /// What a side may fail for, besides a gauge.
@@ -109,6 +111,20 @@ impl Exercise {
     /// True when nothing is wrong with `start`.
     pub fn is_healthy(&self) -> bool {
         self.facts.diagnosis.healthy
+    }
+
+    /// True when nothing may hint at the answer before it is given.
+    pub fn is_blind(&self) -> bool {
+        self.facts.level == BLIND
+    }
+
+    /// Its level in words.
+    pub fn level(&self) -> &'static str {
+        match self.facts.level {
+            1 => "1, fix it",
+            2 => "2, find it",
+            _ => "3, blind",
+        }
     }
 
     /// The gauge that tells the leak.

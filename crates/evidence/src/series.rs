@@ -40,9 +40,30 @@ pub struct Run {
     pub report: Report,
     /// What the console saw at the end.
     pub console: ConsoleView,
+    /// How the service ended; only an exercise says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closing: Option<Closing>,
     /// The first lines of the program's error output. They may name processes and addresses, so no record keeps them.
     #[serde(skip)]
     pub said: Vec<String>,
+}
+
+/// How the service of a side ended: the last line of an exercise's program. The crate `exercise` says it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename = "closing")]
+pub struct Closing {
+    /// False when it had not ended within the program's own limit.
+    pub ended: bool,
+    /// What went wrong as it ended; none when nothing did.
+    pub error: Option<String>,
+    /// Milliseconds until it had ended.
+    pub took_ms: u64,
+    /// Work that was accepted before the end, and neither finished nor refused.
+    pub unfinished: u64,
+    /// Work that was finished more than once, over the whole run.
+    pub repeated: u64,
+    /// The median time of a unit of work, in microseconds; none without units.
+    pub median_us: Option<u64>,
 }
 
 /// Gauges over time, in columns of equal length.

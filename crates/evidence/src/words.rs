@@ -3,12 +3,23 @@
 use stage::gauge::{Gauge, Kind, Unit};
 
 const KIB_PER_MIB: u64 = 1024;
+/// How the name of a gauge ends that is counted in these.
+const KIB: &str = "_kib";
 /// So few milliseconds have a tenth.
 const FEW_MS: f64 = 10.0;
 
 /// A gauge as a reader says it.
 pub fn gauge_title(name: &str) -> String {
     Gauge::named(name).title()
+}
+
+/// A gauge as a sentence has it. One of an exercise's own that is counted in KiB says so, though it is drawn as a count: MiB would hide
+/// what a limit of some hundred KiB is about.
+pub fn title(gauge: &Gauge) -> String {
+    match gauge.name.strip_suffix(KIB) {
+        Some(name) if gauge.unit == Unit::Count => format!("{}, KiB", name.replace('_', " ")),
+        _ => gauge.title(),
+    }
 }
 
 /// A gauge as the title of a column or a row, with its unit: the numbers there have none. KiB would be too many digits for a

@@ -219,7 +219,7 @@ async fn watch(mut program: Program, side: &str, on: &(dyn Fn(Event) + Sync)) ->
     }
     let console = console.view().await;
     let said = program.stop().await?;
-    Ok(Run { series, report, console, said })
+    Ok(Run { series, report, console, closing: None, said })
 }
 
 fn started(side: &str, hello: &Hello) -> Event {

@@ -9,7 +9,7 @@ use stage::{
 
 use crate::{
     series::{Phase, Recording, Run, Series},
-    words::grouped,
+    words::{self, grouped},
 };
 
 /// The gauge that a series keeps apart: what the other witness counts.
@@ -67,18 +67,20 @@ impl<'a> Course<'a> {
     }
 }
 
-/// The gauges to choose from: the scenario's headline, its own, the stage's, and what the console counts.
+/// The gauges to choose from: the scenario's headline, its own, the stage's, and what the console counts, where there was one.
 pub fn gauges(statement: &Statement, courses: &[Course<'_>]) -> Vec<Gauge> {
     let mut names: Vec<_> = courses.iter().flat_map(|course| course.series.gauges.keys()).map(String::as_str).collect();
     names.sort_by_key(|&name| (name != statement.gauge, Gauge::named(name).is_of_stage(), rank(name)));
     names.dedup();
     let named = names.into_iter().map(|name| statement.gauge(name));
-    named.chain([Gauge::named(CONSOLE)]).collect()
+    // An exercise is run without a console.
+    let watched = courses.iter().any(|course| course.series.console_tasks.iter().any(|tasks| *tasks > 0));
+    named.chain(watched.then(|| Gauge::named(CONSOLE))).collect()
 }
 
 /// The gauge as the drawing names it. Memory is drawn in MiB: KiB would be too many digits.
 pub(super) fn title(gauge: &Gauge) -> String {
-    if gauge.unit == Unit::Kibibytes { gauge.title().replace("KiB", "MiB") } else { gauge.title() }
+    if gauge.unit == Unit::Kibibytes { gauge.title().replace("KiB", "MiB") } else { words::title(gauge) }
 }
 
 /// A value as it is drawn and said.
