@@ -3,11 +3,12 @@
 use std::{
     collections::BTreeMap,
     ffi::OsStr,
+    fmt,
     path::{Path, PathBuf},
     process::{Output, Stdio},
 };
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, BufReader},
@@ -38,6 +39,16 @@ pub struct Progress {
 
 /// The executables that a build made, by binary name.
 pub type Executables = BTreeMap<String, PathBuf>;
+
+/// The compiler refused what it was to build.
+#[derive(Debug)]
+pub struct DidNotCompile {
+    bins: String,
+    /// Each error, as the compiler draws it.
+    pub errors: Vec<String>,
+    /// The errors, cut to what a person reads.
+    pub text: String,
+}
 
 /// What the environment does to this project's `--cfg tokio_unstable`.
 #[derive(Debug, PartialEq, Eq)]
@@ -77,6 +88,26 @@ struct Said {
     errors: Vec<String>,
 }
 
+impl DidNotCompile {
+    /// The first error in one line: `error[E0308]: mismatched types at mine.rs:3:5`.
+    pub fn first(&self) -> String {
+        let mut lines = self.errors.first().map_or("", String::as_str).lines();
+        let what = lines.next().unwrap_or_default();
+        match lines.next().and_then(|line| line.trim_start().strip_prefix("--> ")) {
+            Some(place) => format!("{what} at {place}"),
+            None => what.to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for DidNotCompile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} did not compile:\n{}", self.bins, self.text)
+    }
+}
+
+impl std::error::Error for DidNotCompile {}
+
 /// Builds binaries, telling `progress` what is being compiled and how far it is.
 ///
 /// # Errors
@@ -97,7 +128,11 @@ pub async fn build(root: &Path, bins: &[String], mut progress: impl FnMut(Progre
     let said = said?;
     if !status.success() {
         let all = format!("cargo build {}", bins_args.join(" "));
-        bail!("{} did not compile:\n{}", bins.join(" and "), reason(&said.errors, &words, &all));
+        let text = reason(&said.errors, &words, &all);
+        let (bins, errors) = (bins.join(" and "), said.errors);
+        // Without the compiler's word it is cargo that could not work.
+        ensure!(!errors.is_empty(), "{bins} did not compile:\n{text}");
+        return Err(DidNotCompile { bins, errors, text }.into());
     }
     match bins.iter().find(|bin| !said.made.contains_key(*bin)) {
         Some(bin) => bail!("cargo built no {bin}"),

@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use stage::wire::Line;
+use serde::de::DeserializeOwned;
 use tokio::{
     io::AsyncReadExt,
     process::{Child, ChildStderr, ChildStdin, ChildStdout, Command},
@@ -41,7 +41,7 @@ pub struct Program {
     stderr: ErrorOutput<ChildStderr>,
     /// When it last said something. Kept here, so that the limit holds also for who asks again and again.
     heard: Instant,
-    said_hello: bool,
+    spoke: bool,
 }
 
 /// A program did not start: its arguments are wrong, or what it needs is missing. Not a failed run.
@@ -58,6 +58,28 @@ impl fmt::Display for NotStarted {
 }
 
 impl std::error::Error for NotStarted {}
+
+/// A program wrote something to standard output that is no line of `--json`.
+#[derive(Debug)]
+pub struct Misuse(String);
+
+impl fmt::Display for Misuse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Misuse {}
+
+/// How a program ended that was asked to.
+pub struct Ended {
+    /// Lines of its error output that tell why a run failed, wherever they stand in it.
+    pub telling: Vec<String>,
+    /// The first lines of its error output.
+    pub said: Vec<String>,
+    /// Processes that it started and left behind; they were killed. Linux only, else 0.
+    pub children: usize,
+}
 
 impl Group {
     /// Starts `command` in a process group of its own, so that Ctrl-C in the terminal reaches the lab alone.
@@ -128,6 +150,35 @@ impl Group {
         rustix::process::Pid::from_raw(self.0.id()?.cast_signed())
     }
 
+    /// Asks the leader to end, and nobody else.
+    fn signal_leader(&self) {
+        #[cfg(unix)]
+        if let Some(leader) = self.pid() {
+            // It may be gone already, which is what is wanted.
+            let _ = rustix::process::kill_process(leader, rustix::process::Signal::TERM);
+        }
+    }
+
+    /// How many processes of the group run, besides its leader.
+    #[cfg(target_os = "linux")]
+    fn others(&self) -> usize {
+        let Some(group) = self.pid() else { return 0 };
+        let leader = group.as_raw_nonzero().get().to_string();
+        let is_other = |entry: &std::fs::DirEntry| {
+            let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+            // `12 (its name) S 1 12 …`: state, parent, group. A zombie has ended.
+            let mut fields = stat.rsplit_once(") ").map_or("", |(_, rest)| rest).split(' ');
+            let (state, group) = (fields.next(), fields.nth(1));
+            group == Some(leader.as_str()) && state != Some("Z") && entry.file_name() != *leader
+        };
+        std::fs::read_dir("/proc").map_or(0, |entries| entries.flatten().filter(is_other).count())
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn others(&self) -> usize {
+        0
+    }
+
     fn signal(&self, signal: Signal) {
         #[cfg(unix)]
         if let Some(group) = self.pid() {
@@ -156,14 +207,14 @@ impl Drop for Group {
 }
 
 impl Program {
-    /// Starts a scenario's binary so that it waits for a console, speaks JSON, and stays up after its report.
+    /// Starts a scenario's binary so that it speaks JSON, and stays up after its report.
     ///
     /// # Errors
     /// When the file cannot be run.
     pub fn start(name: &str, executable: &Path, args: &[String]) -> anyhow::Result<Self> {
         let mut command = Command::new(executable);
         command
-            .args(["--json", "--hold", "--await-console", "--console", "127.0.0.1:0"])
+            .args(["--json", "--hold"])
             .args(args)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -175,34 +226,35 @@ impl Program {
             stdout: Lines::of(group.take_stdout().context("no standard output")?),
             stderr: ErrorOutput::of(group.take_stderr().context("no error output")?),
             heard: Instant::now(),
-            said_hello: false,
+            spoke: false,
             group,
         })
     }
 
-    /// The program's next line. May be dropped at any moment and called again.
+    /// The program's next line, as what its reader takes for a line. May be dropped at any moment and called again.
     ///
     /// # Errors
     /// When it ended, was killed, went silent or said something that is no line of `--json`; with what it said last.
-    pub async fn next_line(&mut self) -> anyhow::Result<Line> {
+    pub async fn next<T: DeserializeOwned>(&mut self) -> anyhow::Result<T> {
         let read = read(&mut self.stdout, &mut self.stderr);
         let Ok(read) = timeout_at(self.heard + SILENCE_MAX, read).await else {
             bail!("{} said nothing for {} s", self.name, SILENCE_MAX.as_secs());
         };
-        let misuse = "to standard output, which is for --json: use eprintln!";
+        let misuse = |what: String| Misuse(format!("{what} to standard output, which is for --json: use eprintln!"));
         let line = match read {
             Ok(Some(line)) => line,
             Ok(None) => return Err(self.why_it_ended().await),
             Err(Unread::TooLong { limit, start }) => {
-                bail!("{} wrote a line of more than {limit} bytes {misuse} (it begins `{start}`)", self.name)
+                let what = format!("{} wrote a line of more than {limit} bytes (it begins `{start}`)", self.name);
+                return Err(misuse(what).into());
             }
             Err(Unread::Failed(error)) => return Err(error).with_context(|| format!("cannot read from {}", self.name)),
         };
         self.heard = Instant::now();
         let Ok(line) = serde_json::from_slice(&line) else {
-            bail!("{} wrote `{}` {misuse}", self.name, quote(&line));
+            return Err(misuse(format!("{} wrote `{}`", self.name, quote(&line))).into());
         };
-        self.said_hello |= matches!(line, Line::Hello(_));
+        self.spoke = true;
         Ok(line)
     }
 
@@ -217,6 +269,10 @@ impl Program {
     /// # Errors
     /// When the system does not say that it ended.
     pub async fn stop(mut self) -> anyhow::Result<Vec<String>> {
+        self.stop_and_say().await
+    }
+
+    async fn stop_and_say(&mut self) -> anyhow::Result<Vec<String>> {
         drop(self.stdin.take());
         let status = tokio::select! {
             status = self.group.stop() => status,
@@ -226,12 +282,31 @@ impl Program {
         Ok(self.said().await)
     }
 
+    /// Asks the program to end as a supervisor does that knows one process: what it started is its own to end.
+    pub fn ask_to_end(&self) {
+        self.group.signal_leader();
+    }
+
+    /// Waits for a program that was asked to end, kills what is left, and says how it went. It gets a grace period.
+    ///
+    /// # Errors
+    /// When the system does not say that it ended.
+    pub async fn end(mut self) -> anyhow::Result<Ended> {
+        let ended = tokio::select! {
+            ended = timeout(GRACE, self.group.ended()) => ended,
+            () = self.stderr.read_for_ever() => unreachable!("it never ends"),
+        };
+        let children = if ended.is_ok() { self.group.others() } else { 0 };
+        let said = self.stop_and_say().await?;
+        Ok(Ended { telling: self.stderr.telling().to_vec(), said, children })
+    }
+
     /// The program has closed its output: with which exit code, and what it said before.
     async fn why_it_ended(&mut self) -> anyhow::Error {
         let status = timeout(GRACE, self.group.wait()).await;
         let said = self.said().await.join("\n");
         let ending = match status {
-            Ok(Ok(status)) if !self.said_hello && status.code() == Some(NOT_STARTED) => {
+            Ok(Ok(status)) if !self.spoke && status.code() == Some(NOT_STARTED) => {
                 return NotStarted { name: self.name.clone(), said }.into();
             }
             Ok(Ok(status)) => describe(status),

@@ -1,5 +1,13 @@
 //! The commands of `cargo lab`: arguments in, exit code out.
 
+/// Prints a line. A reader that went away (`| head`) is no reason to fail.
+macro_rules! say {
+    ($($text:tt)*) => {{
+        let _ = std::io::Write::write_fmt(&mut std::io::stdout(), format_args!("{}\n", format_args!($($text)*)));
+    }};
+}
+
+mod check;
 mod pair;
 mod plan;
 mod repair;
@@ -16,24 +24,18 @@ use std::{
 use anyhow::{Context, ensure};
 use clap::Args;
 use evidence::{catalogue::Catalogue, exhibit::Kind, root, screen};
+use serde::Serialize;
 
 use crate::{
     browser,
     doctor::{self, Finding},
-    pair::Event,
     renew::{Progress, Subject},
     serve::{Name, Server},
 };
+pub use check::Check;
 pub use pair::Pair;
 pub use plan::PairPlan;
 pub use repair::repair;
-
-/// Prints a line. A reader that went away (`| head`) is no reason to fail.
-macro_rules! say {
-    ($($text:tt)*) => {{
-        let _ = writeln!(std::io::stdout(), $($text)*);
-    }};
-}
 
 /// What is under way when a command ends gets this long.
 const SHUTDOWN_LIMIT: Duration = Duration::from_millis(500);
@@ -133,13 +135,18 @@ impl Serve {
 }
 
 impl List {
-    /// One line a scenario.
+    /// Two lines a scenario, then two an exercise.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let root = root::find()?;
         let catalogue = Catalogue::read(&root)?;
         for scenario in &catalogue.scenarios {
             say!("{:<20} {}", scenario.name, scenario.about);
             say!("{:<20} sides: {}", "", scenario.side_names().join(", "));
+        }
+        for exercise in &catalogue.exercises {
+            let (facts, title) = (&exercise.facts, exercise.scenario.title());
+            say!("{:<20} exercise: {title}, level {}, {} minutes", exercise.name(), facts.level, facts.minutes);
+            say!("{:<20} {}", "", exercise.scenario.about);
         }
         for broken in &catalogue.broken {
             eprintln!("error: {}", broken.why);
@@ -259,7 +266,7 @@ impl Screen {
     }
 }
 
-fn print_json(event: &Event) {
+fn print_json(event: &impl Serialize) {
     say!("{}", serde_json::to_string(event).unwrap_or_default());
 }
 

@@ -6,6 +6,7 @@
 
 mod browser;
 pub mod cargo;
+pub mod check;
 pub mod child;
 pub mod command;
 pub mod console;

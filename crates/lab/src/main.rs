@@ -25,7 +25,9 @@ enum Command {
     Serve(command::Serve),
     /// Run a leak and its fix at the same time, and judge both
     Pair(command::Pair),
-    /// List the scenarios and their sides
+    /// Check an exercise: your copy of the service beside a solution
+    Check(command::Check),
+    /// List the scenarios and their sides, and the exercises
     List(command::List),
     /// Run every side of scenarios and keep the numbers for the book
     Record(command::Record),
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         None => serve.run(),
         Some(Command::Serve(serve)) => serve.run(),
         Some(Command::Pair(pair)) => pair.run(),
+        Some(Command::Check(check)) => check.run(),
         Some(Command::List(list)) => list.run(),
         Some(Command::Record(record)) => record.run(),
         Some(Command::Book(book)) => book.run(),

@@ -131,7 +131,7 @@ pub async fn run(
         let (bin, executables) = (scenario.bin(side), &executables);
         async move {
             let executable = executables.get(&bin).with_context(|| format!("cargo built no {bin}"))?;
-            let program = Program::start(&bin, executable, args)?;
+            let program = Program::start(&bin, executable, &[&watched()[..], args].concat())?;
             let limit = || format!("{bin} ran for more than {} minutes", RUN_LIMIT.as_secs() / 60);
             let run = tokio::time::timeout(RUN_LIMIT, watch(program, side, on)).await;
             anyhow::Ok((side.clone(), run.with_context(limit)??))
@@ -189,16 +189,21 @@ fn judge_side(scenario: &Scenario, run: &Run) -> SideVerdict {
     }
 }
 
+/// A program waits for a console at a port of its own.
+fn watched() -> [String; 3] {
+    ["--await-console", "--console", "127.0.0.1:0"].map(str::to_owned)
+}
+
 /// Follows one program over both of its interfaces until both have said what is left.
 async fn watch(mut program: Program, side: &str, on: &(dyn Fn(Event) + Sync)) -> anyhow::Result<Run> {
-    let Line::Hello(hello) = program.next_line().await? else { bail!("a program says hello first") };
+    let Line::Hello(hello) = program.next::<Line>().await? else { bail!("a program says hello first") };
     on(started(side, &hello));
     let console = hello.console.context("the program has no console")?;
     let mut console = Console::attach(console.parse()?, console::MESSAGE_MAX).await?;
     let (mut series, mut progress, mut told) = (Series::default(), Progress::default(), true);
     let report = loop {
         tokio::select! {
-            line = program.next_line() => match line? {
+            line = program.next::<Line>() => match line? {
                 Line::Sample(sample) => {
                     series.push(&sample, console.tasks());
                     let stalled = progress.stalled(&sample);

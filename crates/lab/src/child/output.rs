@@ -10,6 +10,10 @@ const LINE_MAX: usize = 1024 * 1024;
 const SAID_MAX: usize = 8 * 1024;
 /// So many lines of it are shown.
 const SAID_LINES_MAX: usize = 12;
+/// Lines that tell why a run failed are shown wherever they stand: so many.
+const TELLING_MAX: usize = 4;
+/// What such a line says: the stage's words for the first unit that failed, and those of a panic.
+const TELLING: [&str; 3] = ["first failed unit: ", "first late unit: ", " panicked at "];
 /// A line that is quoted is cut to this many characters.
 const QUOTE_MAX: usize = 200;
 
@@ -63,11 +67,14 @@ pub(super) struct ErrorOutput<R> {
     reader: Option<R>,
     kept: Vec<u8>,
     lines: usize,
+    /// The line that is being read, as far as it is quoted.
+    line: Vec<u8>,
+    telling: Vec<String>,
 }
 
 impl<R: AsyncRead + Unpin> ErrorOutput<R> {
     pub(super) fn of(reader: R) -> Self {
-        Self { reader: Some(reader), kept: Vec::new(), lines: 0 }
+        Self { reader: Some(reader), kept: Vec::new(), lines: 0, line: Vec::new(), telling: Vec::new() }
     }
 
     /// Never ends. May be dropped at any moment and called again.
@@ -82,11 +89,38 @@ impl<R: AsyncRead + Unpin> ErrorOutput<R> {
             let n = reader.read(&mut chunk).await.unwrap_or(0);
             let room = SAID_MAX.saturating_sub(self.kept.len()).min(n);
             self.kept.extend_from_slice(&chunk[..room]);
-            self.lines += chunk[..n].iter().filter(|byte| **byte == b'\n').count();
+            for &byte in &chunk[..n] {
+                self.look_at(byte);
+            }
             if n == 0 {
                 self.reader = None;
             }
         }
+    }
+
+    fn look_at(&mut self, byte: u8) {
+        if byte != b'\n' {
+            // A character has at most four bytes.
+            if self.line.len() < QUOTE_MAX * 4 {
+                self.line.push(byte);
+            }
+            return;
+        }
+        self.lines += 1;
+        let line = std::mem::take(&mut self.line);
+        let tells = |text: &str| TELLING.iter().any(|part| text.contains(part));
+        // What a panic says stands on the line after.
+        let after_panic = self.telling.last().is_some_and(|last| last.contains(TELLING[2]) && last.ends_with(':'));
+        if after_panic && let Some(last) = self.telling.last_mut() {
+            *last = format!("{last} {}", quote(line.trim_ascii_end()));
+        } else if self.telling.len() < TELLING_MAX && tells(&String::from_utf8_lossy(&line)) {
+            self.telling.push(quote(line.trim_ascii_end()));
+        }
+    }
+
+    /// Lines that tell why a run failed, a panic with its message.
+    pub(super) fn telling(&self) -> &[String] {
+        &self.telling
     }
 
     /// The first lines, cut to what a person reads.
@@ -159,6 +193,17 @@ mod tests {
         let said = said(much.as_bytes()).await;
         assert_eq!((said.len(), said[0].as_str()), (SAID_LINES_MAX + 1, "line 1"));
         assert_eq!(said[SAID_LINES_MAX], "… and 49988 more lines");
+    }
+
+    #[leakcheck::test]
+    async fn what_tells_why_a_run_failed_is_found_behind_much_else_and_a_panic_with_its_message() {
+        let noise = "hello\n".repeat(10_000);
+        let text =
+            format!("{noise}\nthread 'main' (7) panicked at a.rs:1:2:\nno desk\n{noise}first failed unit: no answer\n");
+        let mut stderr = ErrorOutput::of(text.as_bytes());
+        stderr.read_to_end().await;
+        let telling = ["thread 'main' (7) panicked at a.rs:1:2: no desk", "first failed unit: no answer"];
+        assert_eq!(stderr.telling(), telling);
     }
 
     #[leakcheck::test]

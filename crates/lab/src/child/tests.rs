@@ -1,3 +1,5 @@
+use stage::wire::Line;
+
 use super::*;
 
 fn sh(script: &str) -> Command {
@@ -70,7 +72,7 @@ fn program(name: &str, script: &str) -> (tempfile::TempDir, Program) {
 
 async fn error_of(name: &str, script: &str) -> anyhow::Error {
     let (_folder, mut program) = program(name, script);
-    program.next_line().await.unwrap_err()
+    program.next::<Line>().await.unwrap_err()
 }
 
 #[leakcheck::test]
@@ -100,7 +102,7 @@ async fn what_is_no_line_of_json_is_quoted_and_cut() {
 async fn much_error_output_does_not_stop_a_program_that_speaks() {
     let script = r#"head -c 1000000 /dev/zero >&2; echo '{"type":"hello","bin":"b","pid":1,"console":null,"units":1}'; sleep 300"#;
     let (_folder, mut program) = program("noisy", script);
-    assert!(matches!(program.next_line().await.unwrap(), Line::Hello(_)));
+    assert!(matches!(program.next::<Line>().await.unwrap(), Line::Hello(_)));
     let said = program.stop().await.unwrap();
     assert_eq!(said.len(), 1);
 }
@@ -113,7 +115,7 @@ async fn a_silent_program_is_noticed_however_often_it_is_asked() {
     let error = loop {
         // The console has news four times a second.
         tokio::select! {
-            line = program.next_line() => break line.unwrap_err().to_string(),
+            line = program.next::<Line>() => break line.unwrap_err().to_string(),
             () = tokio::time::sleep(Duration::from_millis(250)) => {}
         }
         assert!(started.elapsed() < 2 * SILENCE_MAX, "the silence is not noticed");
