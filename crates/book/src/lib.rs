@@ -59,7 +59,7 @@ use tracing_subscriber::{Layer, layer, prelude::*};
 
 pub use self::source::For;
 
-use self::{api::Api, glossary::Glossary, quiz::Quiz, source::Source};
+use self::{api::Api, glossary::Glossary, questions::Question, quiz::Quiz, source::Source};
 
 /// Tells the page's script that the lab serves it, and the style that there will be buttons: it stands before the charts.
 const SERVED: &str = "<div class=\"wb-served\" hidden></div>\n\n";
@@ -200,6 +200,23 @@ impl Preprocessor for Lab {
 fn seed(config: &Config) -> anyhow::Result<u64> {
     let seed = config.get("preprocessor.lab.seed").context("`seed` of [preprocessor.lab] in book.toml is no number")?;
     Ok(seed.unwrap_or(deck::SEED))
+}
+
+/// The questions of a page, their options in the order in which the book shows them. A page that the book does not list yet is dealt by itself.
+///
+/// # Errors
+/// When the book cannot be read, or the page's questions are not what they must be, in one line.
+pub fn questions_of(root: &Path, page: &str) -> anyhow::Result<Vec<Question>> {
+    let book = MDBook::load(root).context("cannot load the book")?;
+    let mut pages: Vec<_> = listed(&book.book).into_iter().map(|(page, _)| page).collect();
+    if !pages.iter().any(|listed| listed == page) {
+        pages = vec![page.to_owned()];
+    }
+    let quiz = Quiz::read(root, &pages, seed(&book.config)?);
+    let file = questions::place(root, page);
+    let fault = quiz.faults().iter().find(|fault| fault.starts_with(&file)).cloned();
+    let questions = quiz.of(page).map(<[Question]>::to_vec);
+    questions.with_context(|| fault.unwrap_or_else(|| format!("{file} is missing")))
 }
 
 /// The chapters as mdBook has them, so that order and titles are those of the book that is built.

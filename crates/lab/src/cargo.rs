@@ -112,11 +112,28 @@ impl std::error::Error for DidNotCompile {}
 ///
 /// # Errors
 /// When they do not compile, with the compiler's errors; when a variable would hide the project's own flags.
-pub async fn build(root: &Path, bins: &[String], mut progress: impl FnMut(Progress)) -> anyhow::Result<Executables> {
+pub async fn build(root: &Path, bins: &[String], progress: impl FnMut(Progress)) -> anyhow::Result<Executables> {
+    make(root, &["build"], bins, progress).await
+}
+
+/// Builds the unit tests of binaries, and runs none of them.
+///
+/// # Errors
+/// As [`build`].
+pub async fn build_tests(root: &Path, bins: &[String], progress: impl FnMut(Progress)) -> anyhow::Result<Executables> {
+    make(root, &["test", "--no-run", "--no-fail-fast"], bins, progress).await
+}
+
+async fn make(
+    root: &Path,
+    how: &[&str],
+    bins: &[String],
+    mut progress: impl FnMut(Progress),
+) -> anyhow::Result<Executables> {
     check_flags()?;
     let mut command = cargo(root);
     let bins_args: Vec<_> = bins.iter().flat_map(|bin| ["--bin", bin]).collect();
-    command.args(["build", "--message-format=json"]).args(&bins_args);
+    command.args(how).arg("--message-format=json").args(&bins_args);
     // Cargo draws its bar for us, at a width that cuts no name, and says what it waits for.
     command.envs([("CARGO_TERM_PROGRESS_WHEN", "always"), ("CARGO_TERM_PROGRESS_WIDTH", "160")]);
     command.envs([("CARGO_TERM_COLOR", "never"), ("CARGO_TERM_QUIET", "false")]);
@@ -127,7 +144,7 @@ pub async fn build(root: &Path, bins: &[String], mut progress: impl FnMut(Progre
     let status = child.wait().await?;
     let said = said?;
     if !status.success() {
-        let all = format!("cargo build {}", bins_args.join(" "));
+        let all = format!("cargo {} {}", how.join(" "), bins_args.join(" "));
         let text = reason(&said.errors, &words, &all);
         let (bins, errors) = (bins.join(" and "), said.errors);
         // Without the compiler's word it is cargo that could not work.

@@ -14,6 +14,7 @@ pub mod doctor;
 pub mod measure;
 pub mod pair;
 pub mod plan;
+pub mod practice;
 pub mod renew;
 mod same_site;
 pub mod serve;

@@ -13,7 +13,15 @@ pub fn made_by(ingredients: Now) -> anyhow::Result<MadeBy> {
     versions.insert("rustc".into(), rustc.split_whitespace().nth(1).unwrap_or("unknown").to_owned());
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let machine = format!("{} {}, {cores} cores", std::env::consts::OS, std::env::consts::ARCH);
-    Ok(MadeBy { hash, versions, recorded: tool(&["date", "+%Y-%m-%d"])?, machine })
+    Ok(MadeBy { hash, versions, recorded: day()?, machine })
+}
+
+/// Today, as `2026-11-28`.
+///
+/// # Errors
+/// When the system does not tell.
+pub fn day() -> anyhow::Result<String> {
+    tool(&["date", "+%Y-%m-%d"])
 }
 
 fn tool(command: &[&str]) -> anyhow::Result<String> {

@@ -1,6 +1,6 @@
 //! The live view of a pair in a terminal, or its lines where there is none.
 
-mod frame;
+pub(crate) mod frame;
 mod layout;
 
 use std::{
@@ -24,8 +24,8 @@ use crate::pair::{Event, SideVerdict};
 use frame::{Frame, Row, phase};
 
 /// In a smaller terminal lines are printed instead.
-const ROOM_MIN: (usize, usize) = (50, 10);
-const WIDTH_MAX: usize = 110;
+pub(crate) const ROOM_MIN: (usize, usize) = (50, 10);
+pub(crate) const WIDTH_MAX: usize = 110;
 
 /// Draws events in place on a terminal, or prints them as lines.
 pub struct View<'a> {
@@ -191,6 +191,7 @@ impl<'a> View<'a> {
             sides: self.sides,
             series: &self.series,
             notes: self.stalled.iter().map(|(side, seconds)| self.no_progress(side, *seconds)).collect(),
+            console: true,
         };
         let rows = frame.rows((width.min(WIDTH_MAX), height));
         let line = |row: Row| row.0.into_iter().map(|(side, text)| self.paint(side, &text)).collect();
@@ -253,7 +254,7 @@ pub fn waits(waits_on: Option<&str>) -> &str {
 }
 
 /// Columns and rows of the terminal, as they are now: readers change them in the middle of a run.
-fn room() -> (usize, usize) {
+pub(crate) fn room() -> (usize, usize) {
     terminal::size().map_or((80, 24), |(width, height)| (width.into(), height.into()))
 }
 

@@ -14,23 +14,25 @@ use super::layout::Layout;
 const AXIS: usize = 8;
 
 /// What is drawn.
-pub(super) struct Frame<'a> {
+pub(crate) struct Frame<'a> {
     /// The scenario's name.
-    pub(super) title: &'a str,
+    pub(crate) title: &'a str,
     /// The gauge that tells the leak.
-    pub(super) gauge: &'a str,
+    pub(crate) gauge: &'a str,
     /// What several units of work are called.
-    pub(super) units: &'a str,
+    pub(crate) units: &'a str,
     /// In the order asked for.
-    pub(super) sides: &'a [String],
-    pub(super) series: &'a BTreeMap<String, Series>,
+    pub(crate) sides: &'a [String],
+    pub(crate) series: &'a BTreeMap<String, Series>,
     /// Lines of text below the plot.
-    pub(super) notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
+    /// The console counts, too.
+    pub(crate) console: bool,
 }
 
 /// A line: pieces of text, each in the colour of a side or in none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Row(pub(super) Vec<(Option<usize>, String)>);
+pub(crate) struct Row(pub(crate) Vec<(Option<usize>, String)>);
 
 impl Row {
     fn plain(text: String) -> Self {
@@ -40,9 +42,9 @@ impl Row {
 
 impl Frame<'_> {
     /// The lines of the picture in a terminal of this size; fewer than it has rows.
-    pub(super) fn rows(&self, room: (usize, usize)) -> Vec<Row> {
+    pub(crate) fn rows(&self, room: (usize, usize)) -> Vec<Row> {
         let names = self.gauge_names();
-        let layout = Layout::fit(room, self.sides.len(), names.len(), self.notes.len());
+        let layout = Layout::fit(room, self.sides.len(), names.len(), self.notes.len(), self.console);
         let x_max = self.series.values().flat_map(|s| s.elapsed_ms.last()).max().map_or(1.0, |&ms| ms as f64);
         let mut rows = vec![Row::plain(format!("{}: {} over {:.1} s", self.title, self.gauge, x_max / 1000.0))];
         rows.extend(self.plot(room.0, layout.plot, x_max));
@@ -108,11 +110,10 @@ impl Frame<'_> {
         let series = self.series.get(side).unwrap_or(&empty);
         let now = series.phase.last().map_or("starting", |&now| phase(now));
         let done = series.units_done.last().unwrap_or(&0);
-        let mut lines = vec![
-            (true, side.clone()),
-            (false, format!("{now}, {done} {}", self.units)),
-            (false, format!("{:<17}{:>7}", "console: tasks", series.console_tasks.last().unwrap_or(&0))),
-        ];
+        let mut lines = vec![(true, side.clone()), (false, format!("{now}, {done} {}", self.units))];
+        if self.console {
+            lines.push((false, format!("{:<17}{:>7}", "console: tasks", series.console_tasks.last().unwrap_or(&0))));
+        }
         lines.extend(names.iter().map(|name| {
             let value = series.gauge(name).last().map_or("-".to_owned(), u64::to_string);
             (*name == self.gauge, format!("{name:<17}{value:>7}"))
@@ -122,7 +123,7 @@ impl Frame<'_> {
 }
 
 /// A phase in one word.
-pub(super) fn phase(phase: Phase) -> &'static str {
+pub(crate) fn phase(phase: Phase) -> &'static str {
     match phase {
         Phase::Start => "start",
         Phase::Load => "load",
@@ -155,7 +156,7 @@ mod tests {
             series.entry(side.clone()).or_default().push(&sample, 7);
         }
         let notes = vec!["no search has ended for 5 s".to_owned(); notes];
-        let frame = Frame { title: "x", gauge: "tasks", units: "searches", sides: &sides, series: &series, notes };
+        let frame = Frame { title: "x", gauge: "tasks", units: "searches", sides: &sides, series: &series, notes, console: true };
         let rows = frame.rows(room);
         let lines: Vec<String> =
             rows.into_iter().map(|row| row.0.into_iter().map(|(_, text)| text).collect()).collect();

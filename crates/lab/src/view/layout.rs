@@ -8,8 +8,8 @@ const PLOT_GOOD: usize = 5;
 const PLOT_MIN: usize = 3;
 /// A side's column is at least this wide: a name, a number and a gap.
 const CELL_MIN: usize = 25;
-/// Rows of a side besides its gauges: its name, what it does, the console's count.
-const HEAD: usize = 3;
+/// Rows of a side besides its gauges: its name, and what it does.
+const HEAD: usize = 2;
 
 /// How a frame is divided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,12 +24,22 @@ pub(super) struct Layout {
     /// Width of a side's column.
     pub(super) cell: usize,
     left_out: bool,
+    /// Lines of text below the plot.
     notes: usize,
+    /// Rows of a side besides its gauges.
+    head: usize,
 }
 
 impl Layout {
-    /// What fits best into `width` × `height`, of so many sides and gauges below `notes` lines of text.
-    pub(super) fn fit((width, height): (usize, usize), sides: usize, gauges: usize, notes: usize) -> Self {
+    /// What fits best into `width` × `height`, of so many sides and gauges below `notes` lines of text. With a console, each side has
+    /// its count, too.
+    pub(super) fn fit(
+        (width, height): (usize, usize),
+        sides: usize,
+        gauges: usize,
+        notes: usize,
+        console: bool,
+    ) -> Self {
         let columns = sides.min(width / CELL_MIN).max(1);
         let all = sides.div_ceil(columns).max(1);
         let layout = |plot, bands: usize, shown| Self {
@@ -40,6 +50,7 @@ impl Layout {
             cell: width / columns,
             left_out: bands < all || shown < gauges,
             notes,
+            head: HEAD + usize::from(console),
         };
         let whole = (PLOT_GOOD..=PLOT_MAX).rev().map(|plot| layout(plot, all, gauges));
         let fewer_gauges = (1..=gauges).rev().map(|shown| layout(PLOT_GOOD, all, shown));
@@ -52,7 +63,7 @@ impl Layout {
 
     /// The height of the frame.
     pub(super) fn rows(&self) -> usize {
-        1 + self.plot + self.notes + self.bands * (HEAD + self.gauges) + usize::from(self.left_out)
+        1 + self.plot + self.notes + self.bands * (self.head + self.gauges) + usize::from(self.left_out)
     }
 
     /// What is not shown, in words; none when all is.
