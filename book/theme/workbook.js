@@ -132,6 +132,7 @@
         case 'build': return this.showBuild(event);
         case 'sample': return this.showSample(event);
         case 'stalled': return this.showStalled(event);
+        case 'again': return this.say(`This machine was too busy to tell: try ${event.attempt}.`);
         case 'drawing': return this.keepDrawing(event);
         case 'verdict': return this.showVerdict(event);
         case 'error': throw new Error(event.message);
@@ -211,11 +212,13 @@
 
     ask() { return fetch(`/api/check/${this.chart.exercise}`, { method: 'POST', signal: this.abort.signal }); }
 
-    showVerdict({ outcome, faults }) {
+    showVerdict({ outcome, faults, said }) {
       reader.show();
       if (outcome === 'passed') return this.judge(true, '✓ Passed: the work is done, and nothing stays.', []);
       if (outcome !== 'failed') return this.judge(false, '✗ This machine was too busy to tell: leave it alone for a moment, and check again.', []);
-      return this.judge(false, '✗ Not yet.', faults.map(({ sentence }) => make('li', { textContent: `${sentence[0].toUpperCase()}${sentence.slice(1)}.` })));
+      const words = faults.map(({ sentence }) => make('li', { textContent: `${sentence[0].toUpperCase()}${sentence.slice(1)}.` }));
+      if (said?.length) words.push(make('li', {}, 'It said:', make('pre', { tabIndex: 0 }, make('code', { textContent: said.join('\n') }))));
+      return this.judge(false, '✗ Not yet.', words);
     }
   }
 

@@ -28,6 +28,8 @@ pub enum For {
     /// The lab's own server. Its pages say so, and then ask it for live runs; pages elsewhere make no request at all. An
     /// exhibit that is missing or stale is a line on the terminal: whoever edits a scenario wants to see the page.
     Lab,
+    /// Machines that read what this one serves, and start nothing here. As for the lab, but no page asks for a run.
+    Guests,
 }
 
 /// An exhibit that cannot be shown. Why is in [`Source::told`]; here is what stands in its place where somebody writes.

@@ -93,7 +93,9 @@ pub fn grade(key: &Key, choices: Choices<'_>, given: &Given, show: bool) -> Grad
     let choice = |question: &Question, place: Option<usize>| {
         let taken = question.options.get(place?)?;
         let right = question.options.iter().position(|one| one.right).filter(|_| show && !taken.right);
-        let shown = right.map(|at| format!("{}: {} {}", book::quiz::letter(at), question.options[at].text, question.options[at].reason));
+        let shown = right.map(|at| {
+            format!("{}: {} {}", book::quiz::letter(at), question.options[at].text, question.options[at].reason)
+        });
         Some(Grade { right: taken.right, why: taken.reason.clone(), shown })
     };
     Grades {
@@ -117,7 +119,11 @@ fn line(key: &Key, given: &[usize], show: bool) -> Grade {
         (None, _) => format!("{} right, and not all: what stays is added at one more line", lines_of(given)),
     };
     let all: Vec<_> = key.lines.iter().map(|known| known.line).collect();
-    Grade { right, why, shown: (show && !right).then(|| if all.is_empty() { "none".to_owned() } else { lines_of(&all) }) }
+    Grade {
+        right,
+        why,
+        shown: (show && !right).then(|| if all.is_empty() { "none".to_owned() } else { lines_of(&all) }),
+    }
 }
 
 fn lines_of(lines: &[usize]) -> String {
@@ -128,7 +134,9 @@ fn per_unit(key: &Key, given: &[f64], lines: Option<&[usize]>, show: bool) -> Gr
     let own = |line: &usize| key.lines.iter().find(|known| known.line == *line).map(|known| known.per_unit);
     let by_line: Option<Vec<f64>> = lines.and_then(|lines| lines.iter().map(own).collect());
     let each = by_line.as_ref().is_some_and(|known| {
-        known.len() == key.lines.len() && known.len() == given.len() && known.iter().zip(given).all(|(a, b)| is_same(*a, *b))
+        known.len() == key.lines.len()
+            && known.len() == given.len()
+            && known.iter().zip(given).all(|(a, b)| is_same(*a, *b))
     });
     let sum: f64 = given.iter().sum();
     let of_lines: f64 = key.lines.iter().map(|known| known.per_unit).sum();
@@ -207,7 +215,8 @@ pub fn line_of(text: &str, start: &str, mine: &str) -> Result<Option<usize>, Str
     // The same text may stand there several times: the third one here is the third one there.
     let nth = lines[..number].iter().filter(|line| *line == named).count();
     let same = start.lines().enumerate().filter(|(_, line)| line == named).nth(nth - 1);
-    same.map(|(at, _)| Some(at + 1)).ok_or_else(|| format!("mine.rs:{number} is not in start.rs: name the line of start.rs"))
+    same.map(|(at, _)| Some(at + 1))
+        .ok_or_else(|| format!("mine.rs:{number} is not in start.rs: name the line of start.rs"))
 }
 
 #[cfg(test)]
@@ -217,13 +226,20 @@ mod tests {
     use book::questions::Choice;
 
     fn key(lines: &[(usize, f64)], per_unit: f64) -> Key {
-        let line = |&(line, per_unit): &(usize, f64)| Line { line, per_unit, seen: format!("start.rs:{line}: {per_unit}") };
+        let line =
+            |&(line, per_unit): &(usize, f64)| Line { line, per_unit, seen: format!("start.rs:{line}: {per_unit}") };
         Key { lines: lines.iter().map(line).collect(), per_unit, seen: format!("{per_unit} per upload") }
     }
 
     fn question(right: usize) -> Question {
         let option = |at| Choice { right: at == right, text: format!("text {at}."), reason: format!("reason {at}.") };
-        Question { predict: false, diagnosis: None, ask: "?".into(), proof: Vec::new(), options: (0..4).map(option).collect() }
+        Question {
+            predict: false,
+            diagnosis: None,
+            ask: "?".into(),
+            proof: Vec::new(),
+            options: (0..4).map(option).collect(),
+        }
     }
 
     fn graded(key: &Key, given: Given, show: bool) -> Grades {
@@ -242,7 +258,8 @@ mod tests {
         let given = Given { lines: Some(vec![80]), waits: Some(1), holder: Some(0), per_unit: None };
         let grades = graded(&key, given, false);
         assert!(!grades.are_right() && grades.per_unit.is_none());
-        let (line, waits, holder) = (grades.line.clone().unwrap(), grades.waits.clone().unwrap(), grades.holder.clone().unwrap());
+        let (line, waits, holder) =
+            (grades.line.clone().unwrap(), grades.waits.clone().unwrap(), grades.holder.clone().unwrap());
         assert_eq!((line.right, line.why.as_str()), (false, "nothing of what stays was added at start.rs:80"));
         assert_eq!((waits.right, waits.why.as_str(), waits.shown), (true, "reason 1.", None));
         assert_eq!((holder.right, holder.why.as_str(), holder.shown), (false, "reason 0.", None));

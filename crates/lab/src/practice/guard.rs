@@ -14,8 +14,8 @@ use crate::{
     cargo::{self, Progress},
     child::{self, Group},
 };
-use judge::{Ran, Tried};
 pub use judge::{Judged, Worth};
+use judge::{Ran, Tried};
 
 /// The reader's guard.
 pub const FILE: &str = "guard.rs";

@@ -67,7 +67,8 @@ impl Key {
 fn count_seen(scenario: &Scenario, gauge: &str, report: &Report) -> String {
     let of = |gauges: &stage::wire::Gauges| gauges.get(gauge).copied().unwrap_or(0);
     let rise = of(&report.after).saturating_sub(of(&report.before));
-    let (title, units, unit) = (scenario.statement.gauge(gauge).title(), scenario.statement.units_name(), &scenario.statement.unit);
+    let (title, units, unit) =
+        (scenario.statement.gauge(gauge).title(), scenario.statement.units_name(), &scenario.statement.unit);
     let per_unit = words::per_unit(report.survivors.get(gauge).copied().unwrap_or(0.0));
     format!("{title}: {rise} more than before after {} {units}, {per_unit} per {unit}", report.units_done)
 }
@@ -132,10 +133,15 @@ mod tests {
 
     #[test]
     fn lines_whose_tasks_stay_are_told_from_the_world_and_from_what_is_there_once() {
-        let start = [("exercises/x/start.rs:3:9", 120), ("exercises/x/world.rs:9:1", 4), ("exercises/x/start.rs:4:9", 40)];
+        let start =
+            [("exercises/x/start.rs:3:9", 120), ("exercises/x/world.rs:9:1", 4), ("exercises/x/start.rs:4:9", 40)];
         assert_eq!(lines(&start, &[]), [(3, 0.75), (4, 0.25)]);
         assert_eq!(lines(&[("exercises/x/start.rs:4:9", 4)], &[]), [], "four after 160 units are there once");
         let pool = [("exercises/x/start.rs:2:8", 16), ("exercises/x/start.rs:3:9", 40)];
-        assert_eq!(lines(&pool, &[("exercises/x/solution.rs:3:6", 16)]), [(3, 0.25)], "the solution keeps the pool, too");
+        assert_eq!(
+            lines(&pool, &[("exercises/x/solution.rs:3:6", 16)]),
+            [(3, 0.25)],
+            "the solution keeps the pool, too"
+        );
     }
 }

@@ -17,7 +17,8 @@ use toml::{Table, Value};
 /// The file, from the root.
 pub const FILE: &str = "progress.toml";
 /// What stands above the entries.
-const HEAD: &str = "# What you have done of each exercise. `cargo lab practice` writes it; delete an entry to begin anew.\n\n";
+const HEAD: &str =
+    "# What you have done of each exercise. `cargo lab practice` writes it; delete an entry to begin anew.\n\n";
 /// Whoever else writes needs a few milliseconds.
 const LOCK_LIMIT: Duration = Duration::from_secs(5);
 /// How often the lock is asked for.

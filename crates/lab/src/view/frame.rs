@@ -156,7 +156,15 @@ mod tests {
             series.entry(side.clone()).or_default().push(&sample, 7);
         }
         let notes = vec!["no search has ended for 5 s".to_owned(); notes];
-        let frame = Frame { title: "x", gauge: "tasks", units: "searches", sides: &sides, series: &series, notes, console: true };
+        let frame = Frame {
+            title: "x",
+            gauge: "tasks",
+            units: "searches",
+            sides: &sides,
+            series: &series,
+            notes,
+            console: true,
+        };
         let rows = frame.rows(room);
         let lines: Vec<String> =
             rows.into_iter().map(|row| row.0.into_iter().map(|(_, text)| text).collect()).collect();

@@ -139,7 +139,9 @@ pub(crate) fn judge_healthy(start: &Ran, mine: &Ran, worse: Option<(&str, &Ran)>
             Worth::FailsOnBoth,
             format!("the guard fails on start.rs ({}), where nothing stays that must not", short(&test)),
         ),
-        (None, Some(test), _) => Judged::new(Worth::StillLeaks, format!("the guard fails on your copy: {}", short(&test))),
+        (None, Some(test), _) => {
+            Judged::new(Worth::StillLeaks, format!("the guard fails on your copy: {}", short(&test)))
+        }
         (None, None, None) => Judged::new(Worth::Guards, "the guard passes on start.rs and on your copy"),
         (None, None, Some((name, ran))) => match ended(name, ran) {
             Err(judged) => judged,
@@ -199,9 +201,14 @@ fn asserts_nothing(start: &[Test]) -> Judged {
 }
 
 fn on_both(tried: &Tried<'_>, start: &Test, mine: &Test) -> Judged {
-    let keeps: Vec<_> = mine.panic.iter().flat_map(Panic::spawned_at).filter(|place| place.contains("/mine.rs:")).collect();
+    let keeps: Vec<_> =
+        mine.panic.iter().flat_map(Panic::spawned_at).filter(|place| place.contains("/mine.rs:")).collect();
     if let Some(place) = keeps.first() {
-        let copy = if tried.unchanged { "your copy is still the service as it is given" } else { "your copy still keeps tasks" };
+        let copy = if tried.unchanged {
+            "your copy is still the service as it is given"
+        } else {
+            "your copy still keeps tasks"
+        };
         return Judged::new(
             Worth::StillLeaks,
             format!("the guard fails on start.rs, and on your copy too: {copy}, spawned at {place}"),
@@ -209,7 +216,9 @@ fn on_both(tried: &Tried<'_>, start: &Test, mine: &Test) -> Judged {
     }
     let world = mine.panic.iter().flat_map(Panic::spawned_at).any(|place| place.contains("/world.rs:"));
     let why = match (world, start.panic == mine.panic) {
-        (true, _) => ": its report names world.rs, whose peers may stay; begin a `leakcheck::scope()` after `World::open()`",
+        (true, _) => {
+            ": its report names world.rs, whose peers may stay; begin a `leakcheck::scope()` after `World::open()`"
+        }
         (false, true) => " for one and the same reason",
         (false, false) => "",
     };
@@ -218,20 +227,25 @@ fn on_both(tried: &Tried<'_>, start: &Test, mine: &Test) -> Judged {
 
 /// It fails on `start` and passes on the copy, as it should: is it for the leak?
 fn on_start_alone(tried: &Tried<'_>, start: &[Test]) -> Judged {
-    let panics: Vec<_> = start.iter().filter(|test| test.end == End::Failed).filter_map(|test| test.panic.as_ref()).collect();
+    let panics: Vec<_> =
+        start.iter().filter(|test| test.end == End::Failed).filter_map(|test| test.panic.as_ref()).collect();
     let names = |panic: &&Panic| {
         panic.is_report() && panic.spawned_at().any(|place| tried.lines.iter().any(|&line| is_line(place, line)))
     };
     if let Some(panic) = panics.iter().copied().find(names) {
         let place = panic.spawned_at().find(|place| tried.lines.iter().any(|&line| is_line(place, line)));
-        let text = format!("the guard fails on start.rs with a report that names {}, and passes on your copy", place.unwrap_or_default());
+        let text = format!(
+            "the guard fails on start.rs with a report that names {}, and passes on your copy",
+            place.unwrap_or_default()
+        );
         return Judged::new(Worth::Guards, text);
     }
     let asserted = |panic: &&Panic| panic.at.contains("/guard.rs:") && !panic.message.starts_with("called `");
     if tried.by_assertion
         && let Some(panic) = panics.iter().copied().find(asserted)
     {
-        let text = format!("the guard fails on start.rs with its own assertion ({}), and passes on your copy", panic.line());
+        let text =
+            format!("the guard fails on start.rs with its own assertion ({}), and passes on your copy", panic.line());
         return Judged::new(Worth::Guards, text);
     }
     let report = panics.iter().copied().find(|panic| panic.is_report());
@@ -241,14 +255,21 @@ fn on_start_alone(tried: &Tried<'_>, start: &[Test]) -> Judged {
             let named = if places.is_empty() { "no line".to_owned() } else { places.join(", ") };
             Judged::new(
                 Worth::OtherLine,
-                format!("the guard fails on start.rs with a report that names {named}, and not the line that spawns what stays"),
+                format!(
+                    "the guard fails on start.rs with a report that names {named}, and not the line that spawns what stays"
+                ),
             )
         }
         (None, Some(panic)) => Judged::new(
             Worth::NoReport,
-            format!("the guard fails on start.rs by no report of leakcheck ({}): let `assert()` say which line it was", panic.line()),
+            format!(
+                "the guard fails on start.rs by no report of leakcheck ({}): let `assert()` say which line it was",
+                panic.line()
+            ),
         ),
-        (None, None) => Judged::new(Worth::NoReport, "the guard fails on start.rs without a panic, and so without a report"),
+        (None, None) => {
+            Judged::new(Worth::NoReport, "the guard fails on start.rs without a panic, and so without a report")
+        }
     }
 }
 

@@ -38,7 +38,8 @@ impl Panic {
 
     /// Where what is left was spawned, as the report says.
     pub(crate) fn spawned_at(&self) -> impl Iterator<Item = &str> {
-        let lines = self.message.lines().filter(|line| !line.contains("by the task spawned") && !line.contains("there once"));
+        let lines =
+            self.message.lines().filter(|line| !line.contains("by the task spawned") && !line.contains("there once"));
         let place = |line: &'_ str| -> Option<usize> { Some(line.find("spawned at ")? + "spawned at ".len()) };
         lines.filter_map(move |line| {
             let rest = &line[place(line)?..];
@@ -90,8 +91,11 @@ fn section<'a>(output: &'a str, name: &str) -> &'a str {
 fn panics(said: &str) -> Vec<Panic> {
     let (mut found, mut lines) = (Vec::new(), said.lines());
     while let Some(line) = lines.next() {
-        let Some((_, at)) = line.strip_prefix("thread '").and_then(|line| line.split_once(" panicked at ")) else { continue };
-        let message: Vec<_> = lines.by_ref().take_while(|line| !line.is_empty() && !line.starts_with("note: ")).collect();
+        let Some((_, at)) = line.strip_prefix("thread '").and_then(|line| line.split_once(" panicked at ")) else {
+            continue;
+        };
+        let message: Vec<_> =
+            lines.by_ref().take_while(|line| !line.is_empty() && !line.starts_with("note: ")).collect();
         found.push(Panic { at: at.trim_end_matches(':').to_owned(), message: message.join("\n") });
     }
     found

@@ -41,11 +41,17 @@ fn what_is_no_guard_is_told_apart() {
     check(&passes(), &fails("oops"), Worth::TurnedAround, "(oops): it must be the other way round");
     check(&fails("oops"), &fails("oops"), Worth::FailsOnBoth, "for one and the same reason: oops");
     check(&fails("oops"), &passes(), Worth::NoReport, "no report of leakcheck (oops)");
-    check(&fails(&NAMES.replace(":76:", ":80:")), &passes(), Worth::OtherLine, "names exercises/x/start.rs:80:13, and not");
+    check(
+        &fails(&NAMES.replace(":76:", ":80:")),
+        &passes(),
+        Worth::OtherLine,
+        "names exercises/x/start.rs:80:13, and not",
+    );
     check(&fails(&NAMES.replace("start", "guard")), &passes(), Worth::OtherLine, "names exercises/x/guard.rs:76:13");
     check(&Ran::Hung { seconds: 20 }, &passes(), Worth::Hangs, "on start.rs it had not ended after 20 s");
     check(&fails(NAMES), &Ran::Hung { seconds: 20 }, Worth::Hangs, "on your copy");
-    let died = Ran::Ended { said: "running 1 test\ntest guard::a ... ".into(), ending: "ended with exit code 1".into() };
+    let died =
+        Ran::Ended { said: "running 1 test\ntest guard::a ... ".into(), ending: "ended with exit code 1".into() };
     check(&died, &passes(), Worth::Dies, "on start.rs it ended with exit code 1");
     let none = ended_with("", "");
     check(&none, &none, Worth::NoTest, "no test in guard.rs");
@@ -58,13 +64,23 @@ fn what_is_no_guard_is_told_apart() {
 #[test]
 fn a_report_that_is_only_printed_is_told_as_that() {
     let said = "successes:\n\n---- guard::a stdout ----\nleak: 6 tasks left\n\n\nsuccesses:\n    guard::a\n";
-    check(&ended_with("test guard::a ... ok\n", said), &passes(), Worth::AssertsNothing, "prints the report and asserts nothing");
+    check(
+        &ended_with("test guard::a ... ok\n", said),
+        &passes(),
+        Worth::AssertsNothing,
+        "prints the report and asserts nothing",
+    );
 }
 
 #[test]
 fn a_copy_that_still_leaks_is_not_the_guards_fault() {
     let mine = NAMES.replace("start", "mine");
-    check(&fails(NAMES), &fails(&mine), Worth::StillLeaks, "your copy still keeps tasks, spawned at exercises/x/mine.rs:76:13");
+    check(
+        &fails(NAMES),
+        &fails(&mine),
+        Worth::StillLeaks,
+        "your copy still keeps tasks, spawned at exercises/x/mine.rs:76:13",
+    );
     let given = Tried { lines: &[76], by_assertion: false, unchanged: true };
     check_as(&given, &fails(NAMES), &fails(&mine), Worth::StillLeaks, "still the service as it is given");
     let world = NAMES.replace("start", "world");
@@ -74,7 +90,13 @@ fn a_copy_that_still_leaks_is_not_the_guards_fault() {
 #[test]
 fn where_no_task_stays_the_guards_own_assertion_counts_and_an_unwrap_does_not() {
     let tried = Tried { lines: &[], by_assertion: true, unchanged: false };
-    check_as(&tried, &fails("12 callers still wait"), &passes(), Worth::Guards, "its own assertion (12 callers still wait)");
+    check_as(
+        &tried,
+        &fails("12 callers still wait"),
+        &passes(),
+        Worth::Guards,
+        "its own assertion (12 callers still wait)",
+    );
     let unwrapped = fails("called `Result::unwrap()` on an `Err` value: gone");
     check_as(&tried, &unwrapped, &passes(), Worth::NoReport, "no report of leakcheck");
 }
@@ -99,7 +121,10 @@ fn what_pretends_and_what_has_no_test_is_seen_at_sight() {
     };
     check("//! one `#[leakcheck::test]` that fails", Some(Worth::NoTest));
     check("fn helper() {}", Some(Worth::NoTest));
-    check("#[leakcheck::test]\nasync fn a() { assert!(!env!(\"CARGO_BIN_NAME\").ends_with(\"start\")) }", Some(Worth::Pretends));
+    check(
+        "#[leakcheck::test]\nasync fn a() { assert!(!env!(\"CARGO_BIN_NAME\").ends_with(\"start\")) }",
+        Some(Worth::Pretends),
+    );
     check("#[test]\nfn a() { panic!(\"leak: 1 task left\") }", Some(Worth::Pretends));
     check("// \"leak: \" is how it begins\n#[leakcheck::test(start_paused = true)]\nasync fn a() {}", None);
 }
