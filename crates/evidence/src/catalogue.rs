@@ -15,7 +15,7 @@ use serde::Deserialize;
 use stage::Statement;
 
 use crate::{
-    exercise::Exercise,
+    exercise::{Exercise, MINE, START},
     side::{Side, capital},
     topic::Topic,
 };
@@ -286,8 +286,9 @@ fn scenario(within: &str, name: &str, dir: &Path) -> anyhow::Result<Scenario> {
     let mut sides = Vec::new();
     for bin in &manifest.bin {
         let Some(side) = bin.name.strip_prefix(name).and_then(|rest| rest.strip_prefix('-')) else { continue };
-        let source = fs::read_to_string(dir.join(&bin.path))
-            .with_context(|| format!("cannot read {within}/{name}/{}", bin.path.display()))?;
+        let source = fs::read_to_string(dir.join(&bin.path)).with_context(|| {
+            format!("cannot read {within}/{name}/{}{}", bin.path.display(), anew(within, name, side))
+        })?;
         sides.push(Side::read(side, &source));
     }
     sides.sort_by(|a, b| (a.role, &a.name).cmp(&(b.role, &b.name)));
@@ -301,6 +302,14 @@ fn scenario(within: &str, name: &str, dir: &Path) -> anyhow::Result<Scenario> {
         shown: metadata.shown,
         sides,
     })
+}
+
+/// What to do where a side is missing: of an exercise the reader's own copy, which is the one that somebody may move away.
+fn anew(within: &str, name: &str, side: &str) -> String {
+    match (within, side) {
+        (EXERCISES, MINE) => format!(" (begin anew: `cp exercises/{name}/{START}.rs exercises/{name}/{MINE}.rs`)"),
+        _ => String::new(),
+    }
 }
 
 /// `there is no scenario`, with the nearest name or the whole list.

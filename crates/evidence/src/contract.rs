@@ -4,6 +4,7 @@
 //! of accepted work was finished once or refused, nothing exceeds its limit, a unit takes no longer than a multiple of what it takes in
 //! `solution` beside it, and the service ends in time. Anything else is a [`Fault`] with a key and a sentence.
 
+use anyhow::{bail, ensure};
 use serde::{Deserialize, Serialize};
 use stage::{gauge::Kind, wire::Stated};
 
@@ -41,6 +42,23 @@ pub fn judge(exercise: &Exercise, ran: &Run, solution: &Run) -> Vec<Fault> {
     faults.extend(judge.latency(solution));
     faults.extend(judge.closing());
     faults
+}
+
+/// Holds the faults of a side against what the exercise says of it: a solution passes, and whatever is to fail fails for its own reason.
+///
+/// # Errors
+/// Says what the side must do, and what it does.
+pub fn as_stated(exercise: &Exercise, side: &str, faults: &[Fault]) -> anyhow::Result<()> {
+    let seen =
+        || faults.iter().map(|fault| format!("{} ({})", fault.key, fault.sentence)).collect::<Vec<_>>().join(", ");
+    match exercise.facts.fails.get(side) {
+        None => ensure!(faults.is_empty(), "must pass, and fails for {}", seen()),
+        Some(key) if faults.is_empty() => bail!("must fail for `{key}`, and passes"),
+        Some(key) => {
+            ensure!(faults.iter().any(|fault| fault.key == *key), "must fail for `{key}`, and fails for {}", seen());
+        }
+    }
+    Ok(())
 }
 
 struct Judge<'a> {
@@ -204,7 +222,7 @@ impl Judge<'_> {
     }
 
     fn title(&self, name: &str) -> String {
-        self.exercise.scenario.statement.gauge(name).title()
+        words::title(&self.exercise.scenario.statement.gauge(name))
     }
 
     fn unit(&self) -> &str {
@@ -219,3 +237,6 @@ impl Judge<'_> {
         self.ran.report.plateau.as_ref().map_or(0, |plateau| plateau.units_done)
     }
 }
+
+#[cfg(test)]
+mod tests;

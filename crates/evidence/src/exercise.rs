@@ -212,3 +212,6 @@ impl Exercise {
         Ok(lines.first().copied())
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -3,8 +3,8 @@
 use stage::gauge::{Gauge, Kind, Unit};
 
 const KIB_PER_MIB: u64 = 1024;
-/// How the name of a gauge ends that is counted in these.
-const KIB: &str = "_kib";
+/// A gauge of every exercise.
+const HEAP: &str = "heap_kib";
 /// So few milliseconds have a tenth.
 const FEW_MS: f64 = 10.0;
 
@@ -13,13 +13,10 @@ pub fn gauge_title(name: &str) -> String {
     Gauge::named(name).title()
 }
 
-/// A gauge as a sentence has it. One of an exercise's own that is counted in KiB says so, though it is drawn as a count: MiB would hide
-/// what a limit of some hundred KiB is about.
+/// A gauge as a sentence has it. What an exercise allocates is counted in KiB also where other memory is said in MiB: those would hide what a
+/// limit of some hundred KiB is about.
 pub fn title(gauge: &Gauge) -> String {
-    match gauge.name.strip_suffix(KIB) {
-        Some(name) if gauge.unit == Unit::Count => format!("{}, KiB", name.replace('_', " ")),
-        _ => gauge.title(),
-    }
+    if gauge.name == HEAP { "allocated memory, KiB".to_owned() } else { gauge.title() }
 }
 
 /// A gauge as the title of a column or a row, with its unit: the numbers there have none. KiB would be too many digits for a

@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn work_is_unfinished_until_it_is_finished_or_refused_and_twice_is_too_often() {
         let ledger = Ledger::default();
-        [1, 2, 3].map(|id| ledger.accept(id));
+        (1..=3).for_each(|id| ledger.accept(id));
         ledger.finish(1);
         ledger.refuse(2);
         assert_eq!((ledger.unfinished(), ledger.repeated()), (1, 0));

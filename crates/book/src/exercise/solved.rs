@@ -89,14 +89,19 @@ fn absent() -> String {
 
 /// The traps: what people do instead, and what the check says to it.
 fn fails(exercise: &Exercise, recording: &Recording) -> anyhow::Result<String> {
-    let head = ["Trap", "What it does", "What the check says"];
+    // Where no trap says what it does, the fold below does.
+    let says = exercise.traps().any(|side| sentence(exercise, side).is_some());
     let row = |side: &str| {
         let name = capital(&side.trim_start_matches(TRAP).replace('-', " "));
-        let what = sentence(exercise, side).map_or_else(|| "see below".to_owned(), html::prose);
-        anyhow::Ok(vec![name, what, html::text(&fault(exercise, recording, side)?)])
+        let what = says.then(|| sentence(exercise, side).map_or_else(absent, html::prose));
+        anyhow::Ok(
+            [Some(name), what, Some(html::text(&fault(exercise, recording, side)?))].into_iter().flatten().collect(),
+        )
     };
+    let head: &[&str] =
+        if says { &["Trap", "What it does", "What the check says"] } else { &["Trap", "What the check says"] };
     let rows = exercise.traps().map(row).collect::<anyhow::Result<Vec<_>>>()?;
-    Ok(html::table("wb-traps", "What looks like a solution, and does not pass", &head, &rows))
+    Ok(html::table("wb-traps", "What looks like a solution, and does not pass", head, &rows))
 }
 
 /// The sentence that a trap fails with, by its own key.

@@ -73,9 +73,11 @@ pub fn gauges(statement: &Statement, courses: &[Course<'_>]) -> Vec<Gauge> {
     names.sort_by_key(|&name| (name != statement.gauge, Gauge::named(name).is_of_stage(), rank(name)));
     names.dedup();
     let named = names.into_iter().map(|name| statement.gauge(name));
-    // An exercise is run without a console.
-    let watched = courses.iter().any(|course| course.series.console_tasks.iter().any(|tasks| *tasks > 0));
-    named.chain(watched.then(|| Gauge::named(CONSOLE))).collect()
+    // Exercises run without a console: where it never saw a task, and the program did, there is none.
+    let counts = |values: &[u64]| values.iter().any(|value| *value > 0);
+    let has_console =
+        courses.iter().any(|course| counts(&course.series.console_tasks) || !counts(course.series.gauge("tasks")));
+    named.chain(has_console.then(|| Gauge::named(CONSOLE))).collect()
 }
 
 /// The gauge as the drawing names it. Memory is drawn in MiB: KiB would be too many digits.
@@ -98,6 +100,7 @@ pub fn label(gauge: &Gauge) -> String {
     match gauge.name.as_str() {
         "console_tasks" => "console".to_owned(),
         "rss_kib" => "memory".to_owned(),
+        "heap_kib" => "heap".to_owned(),
         _ if gauge.is_of_stage() => gauge.column().to_owned(),
         _ => title(gauge),
     }
