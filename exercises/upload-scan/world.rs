@@ -16,6 +16,7 @@ use stage::Stage;
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
+    task::JoinSet,
     time::{sleep, timeout},
 };
 
@@ -35,6 +36,8 @@ const OPINIONS_MAX: Duration = Duration::from_secs(1);
 
 pub(crate) struct World {
     gateway: Arc<Gateway>,
+    /// They end with the world, as machines do that are switched off.
+    _engines: JoinSet<()>,
     ledger: Ledger,
     scans: Arc<AtomicU64>,
     /// Second opinions that auditors have read, by upload.
@@ -43,12 +46,12 @@ pub(crate) struct World {
 
 impl exercise::World for World {
     async fn open() -> anyhow::Result<Self> {
-        let scans = Arc::default();
-        let mut engines = Vec::new();
+        let (scans, mut engines, mut addresses) = (Arc::default(), JoinSet::new(), Vec::new());
         for delay in ENGINES {
-            engines.push(engine(delay, &scans).await?);
+            addresses.push(engine(delay, &scans, &mut engines).await?);
         }
-        Ok(Self { gateway: Gateway::new(engines), ledger: Ledger::default(), scans, read: Mutex::default() })
+        let gateway = Gateway::new(addresses);
+        Ok(Self { gateway, _engines: engines, ledger: Ledger::default(), scans, read: Mutex::default() })
     }
 
     async fn unit(&self, n: u64) -> anyhow::Result<()> {
@@ -107,10 +110,10 @@ impl World {
 }
 
 /// An engine: it answers one question per connection.
-async fn engine(delay: Duration, scans: &Arc<AtomicU64>) -> anyhow::Result<SocketAddr> {
+async fn engine(delay: Duration, scans: &Arc<AtomicU64>, engines: &mut JoinSet<()>) -> anyhow::Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let (addr, scans) = (listener.local_addr()?, scans.clone());
-    tokio::spawn(async move {
+    engines.spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let scans = scans.clone();
             tokio::spawn(async move {

@@ -7,7 +7,7 @@ use anyhow::{Context, ensure};
 use serde::Deserialize;
 use stage::gauge;
 
-use crate::catalogue::Scenario;
+use crate::scenario::Scenario;
 
 /// The leaking service, as it is given.
 pub const START: &str = "start";
@@ -25,6 +25,14 @@ pub const HINTS: usize = 3;
 pub const KEYS: [&str; 7] = ["load", "panics", "answers", "repeated", "latency", "closing", "close_ms"];
 /// Gauges of every exercise, besides the stage's.
 const GAUGES: [&str; 3] = ["unfinished", "repeated", "heap_kib"];
+
+/// The guard of an exercise as it is given: the text of `guard.rs`.
+pub fn guard_text(name: &str) -> String {
+    format!(
+        "//! Your guard: one `#[leakcheck::test]` that fails on `start.rs` and passes on your copy. `cargo lab guard {name}` tries it on\n\
+         //! both. `World::open()` gives you the peers and the service, `unit(n)` asks for one unit of work.\n"
+    )
+}
 
 /// One exercise: a package under `exercises/`.
 #[derive(Clone, Debug)]

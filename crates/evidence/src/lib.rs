@@ -1,7 +1,7 @@
 //! What scenarios state and what their runs said. Reads it, checks it, judges it and draws it; starts nothing and waits for nothing, so that
 //! a wrong verdict is reproduced from a stored recording.
 //!
-//! [`catalogue`], [`exercise`], [`exhibit`], [`made_by`], [`recording`] and [`root`] read files. All else is pure: it takes values, and touches neither files nor
+//! [`catalogue`], [`exercise`], [`exhibit`], [`made_by`], [`recording`], [`root`] and [`scenario`] read files. All else is pure: it takes values, and touches neither files nor
 //! clocks.
 
 pub mod catalogue;
@@ -14,6 +14,7 @@ pub mod made_by;
 pub mod plot;
 pub mod recording;
 pub mod root;
+pub mod scenario;
 pub mod screen;
 pub mod series;
 pub mod side;

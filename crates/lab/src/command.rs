@@ -7,9 +7,12 @@ macro_rules! say {
     }};
 }
 
+mod answer;
 mod check;
+mod guard;
 mod pair;
 mod plan;
+mod practice;
 mod repair;
 
 use std::{
@@ -32,9 +35,12 @@ use crate::{
     renew::{Progress, Subject},
     serve::{Name, Server},
 };
+pub use answer::Answer;
 pub use check::Check;
+pub use guard::Guard;
 pub use pair::Pair;
 pub use plan::PairPlan;
+pub use practice::Practice;
 pub use repair::repair;
 
 /// What is under way when a command ends gets this long.

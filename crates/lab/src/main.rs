@@ -25,6 +25,12 @@ enum Command {
     Serve(command::Serve),
     /// Run a leak and its fix at the same time, and judge both
     Pair(command::Pair),
+    /// List the exercises, or practise one: it is checked whenever you save
+    Practice(command::Practice),
+    /// Answer the four questions of an exercise, and have them graded
+    Answer(command::Answer),
+    /// Try the guard of an exercise on the given service and on your copy
+    Guard(command::Guard),
     /// Check an exercise: your copy of the service beside a solution
     Check(command::Check),
     /// List the scenarios and their sides, and the exercises
@@ -52,6 +58,9 @@ fn main() -> ExitCode {
         None => serve.run(),
         Some(Command::Serve(serve)) => serve.run(),
         Some(Command::Pair(pair)) => pair.run(),
+        Some(Command::Practice(practice)) => practice.run(),
+        Some(Command::Answer(answer)) => answer.run(),
+        Some(Command::Guard(guard)) => guard.run(),
         Some(Command::Check(check)) => check.run(),
         Some(Command::List(list)) => list.run(),
         Some(Command::Record(record)) => record.run(),

@@ -258,5 +258,10 @@ pub(crate) fn room() -> (usize, usize) {
     terminal::size().map_or((80, 24), |(width, height)| (width.into(), height.into()))
 }
 
+/// How wide text may be: as wide as the terminal. Where there is none a sentence is a line.
+pub(crate) fn text_width() -> usize {
+    if io::IsTerminal::is_terminal(&io::stdout()) { room().0.min(WIDTH_MAX) } else { usize::MAX }
+}
+
 #[cfg(test)]
 mod tests;

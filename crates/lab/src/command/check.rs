@@ -66,7 +66,7 @@ impl Check {
 }
 
 /// An event in plain lines. Where nobody watches, nothing that is soon out of date.
-fn show(exercise: &Exercise, event: &Event) {
+pub(super) fn show(exercise: &Exercise, event: &Event) {
     match event {
         // It may take minutes, and nothing would move.
         Event::Build { text, total: 0, .. } => {

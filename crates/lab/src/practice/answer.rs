@@ -88,22 +88,30 @@ pub struct Choices<'a> {
     pub holder: &'a Question,
 }
 
-/// Grades what was given. `show` asks for the right answers.
+/// Grades what was given. With `show` every question that was not answered right has its answer.
 pub fn grade(key: &Key, choices: Choices<'_>, given: &Given, show: bool) -> Grades {
+    let silent =
+        |shown: String| show.then(|| Grade { right: false, why: "not answered".to_owned(), shown: Some(shown) });
     let choice = |question: &Question, place: Option<usize>| {
-        let taken = question.options.get(place?)?;
-        let right = question.options.iter().position(|one| one.right).filter(|_| show && !taken.right);
-        let shown = right.map(|at| {
-            format!("{}: {} {}", book::quiz::letter(at), question.options[at].text, question.options[at].reason)
-        });
+        let key = question.key().map_or_else(String::new, |at| named(question, at));
+        let Some(taken) = place.and_then(|place| question.options.get(place)) else { return silent(key) };
+        let shown = Some(key).filter(|_| show && !taken.right);
         Some(Grade { right: taken.right, why: taken.reason.clone(), shown })
     };
+    let lines = given.lines.as_ref().map(|lines| line(key, lines, show));
+    let counts = given.per_unit.as_ref().map(|counts| per_unit(key, counts, given.lines.as_deref(), show));
     Grades {
-        line: given.lines.as_ref().map(|lines| line(key, lines, show)),
+        line: lines.or_else(|| silent(lines_of(&key.line_numbers()))),
         waits: choice(choices.waits, given.waits),
         holder: choice(choices.holder, given.holder),
-        per_unit: given.per_unit.as_ref().map(|counts| per_unit(key, counts, given.lines.as_deref(), show)),
+        per_unit: counts.or_else(|| silent(words::per_unit(key.per_unit))),
     }
+}
+
+/// An option under its letter, with its reason.
+fn named(question: &Question, at: usize) -> String {
+    let option = &question.options[at];
+    format!("{}: {} {}", book::quiz::letter(at), option.text, option.reason)
 }
 
 fn line(key: &Key, given: &[usize], show: bool) -> Grade {
@@ -118,15 +126,14 @@ fn line(key: &Key, given: &[usize], show: bool) -> Grade {
         (None, 0) => "something stays: name the line that adds it".to_owned(),
         (None, _) => format!("{} right, and not all: what stays is added at one more line", lines_of(given)),
     };
-    let all: Vec<_> = key.lines.iter().map(|known| known.line).collect();
-    Grade {
-        right,
-        why,
-        shown: (show && !right).then(|| if all.is_empty() { "none".to_owned() } else { lines_of(&all) }),
-    }
+    Grade { right, why, shown: (show && !right).then(|| lines_of(&key.line_numbers())) }
 }
 
+/// `start.rs:76 and start.rs:90`, or `none`.
 fn lines_of(lines: &[usize]) -> String {
+    if lines.is_empty() {
+        return "none".to_owned();
+    }
     lines.iter().map(|line| format!("start.rs:{line}")).collect::<Vec<_>>().join(" and ")
 }
 

@@ -4,18 +4,26 @@
 mod judge;
 mod said;
 
-use std::{fs, path::Path, process::Stdio, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use anyhow::Context;
 use evidence::exercise::{Exercise, MINE, START, TRAP};
 use tokio::{io::AsyncReadExt, process::Command, time::timeout};
 
+use super::{diagnosis, key::Key};
 use crate::{
-    cargo::{self, Progress},
+    cargo::{self, DidNotCompile, Progress},
+    check::{Event, Tell},
     child::{self, Group},
 };
 pub use judge::{Judged, Worth};
-use judge::{Ran, Tried};
+use judge::{Lines, Ran, Tried};
 
 /// The reader's guard.
 pub const FILE: &str = "guard.rs";
@@ -26,21 +34,59 @@ const SAID_MAX: u64 = 1 << 20;
 /// Sides that take the guard have this line.
 const TAKES_GUARD: &str = "mod guard;";
 
-/// A guard's test programs, built.
-pub(crate) struct Built {
-    programs: Vec<(String, std::path::PathBuf)>,
+/// A guard's test programs, built, with the sides that they are of.
+struct Built {
+    programs: Vec<(String, PathBuf)>,
+    /// The reader's copy is still the service as it is given.
     unchanged: bool,
 }
 
-/// Builds the guard's tests, or says what the guard is worth where that needs no run.
+/// Builds and runs the reader's guard, and says what it is worth. `known` is what a run of the given service told, and is filled in where it takes
+/// one. Dropping the future ends whatever runs.
 ///
 /// # Errors
 /// When a file is missing, or cargo cannot run.
-pub(crate) async fn build(
+pub async fn try_on_both(
     root: &Path,
     exercise: &Exercise,
-    on: &(dyn Fn(Progress) + Sync),
-) -> anyhow::Result<Result<Built, Judged>> {
+    known: &Mutex<Option<Key>>,
+    on: Tell<'_>,
+) -> anyhow::Result<Judged> {
+    let built = match build(root, exercise, on).await? {
+        Ok(built) => built,
+        Err(judged) => return Ok(judged),
+    };
+    let ran = built.run(exercise).await?;
+    if exercise.is_healthy() {
+        let worse = built.programs.get(2).map(|(side, _)| side.as_str()).zip(ran.get(2));
+        return Ok(judge::judge_healthy(&ran[0], &ran[1], worse));
+    }
+    let by_assertion = exercise.facts.diagnosis.gauge.is_some();
+    let judged =
+        |lines: &Lines| judge::judge(&Tried { lines, by_assertion, unchanged: built.unchanged }, &ran[0], &ran[1]);
+    // Whether the line that it names is the right one takes a run; whether it names one at all does not.
+    let at_best = judged(&Lines::Any);
+    if at_best.worth != Worth::Guards || by_assertion {
+        return Ok(at_best);
+    }
+    let cached = lock(known).clone();
+    let key = match cached {
+        Some(key) => key,
+        None => diagnosis::key(root, exercise, on).await?,
+    };
+    let lines = Lines::These(key.line_numbers());
+    *lock(known) = Some(key);
+    Ok(judged(&lines))
+}
+
+/// True when there is something in the guard that could be tried.
+pub fn has_test(exercise: &Exercise) -> bool {
+    let text = fs::read_to_string(exercise.scenario.dir.join(FILE)).unwrap_or_default();
+    judge::at_sight(&text).is_none_or(|judged| judged.worth != Worth::NoTest)
+}
+
+/// Builds the guard's tests, or says what the guard is worth where that needs no run.
+async fn build(root: &Path, exercise: &Exercise, on: Tell<'_>) -> anyhow::Result<Result<Built, Judged>> {
     let read = |file: &str| {
         let missing = || {
             let path = format!("exercises/{}/{file}", exercise.name());
@@ -52,12 +98,11 @@ pub(crate) async fn build(
     if let Some(judged) = judge::at_sight(&source) {
         return Ok(Err(judged));
     }
-    cargo::check_flags()?;
     let sides: Vec<_> = [START, MINE].into_iter().map(str::to_owned).chain(worse(exercise)).collect();
     let bins: Vec<_> = sides.iter().map(|side| exercise.scenario.bin(side)).collect();
-    let executables = match cargo::build_tests(root, &bins, on).await {
+    let executables = match cargo::build_tests(root, &bins, tell(on)).await {
         Ok(executables) => executables,
-        Err(error) => return not_built(root, &bins[..1], &error, on).await.map(Err),
+        Err(error) => return not_built(root, &bins[..1], &error.downcast()?, on).await.map(Err),
     };
     let program = |(side, bin): (String, &String)| {
         let executable = executables.get(bin).with_context(|| format!("cargo built no tests of {bin}"))?;
@@ -67,23 +112,16 @@ pub(crate) async fn build(
     Ok(Ok(Built { programs, unchanged: body(&start) == body(&mine) }))
 }
 
-/// Which of the two does not compile with the guard.
-async fn not_built(
-    root: &Path,
-    start: &[String],
-    error: &anyhow::Error,
-    on: &(dyn Fn(Progress) + Sync),
-) -> anyhow::Result<Judged> {
-    let all = format!("{error:#}");
-    Ok(match cargo::build_tests(root, start, on).await {
-        Ok(_) => Judged::not_built("your copy, with the guard,", compilers(&all)),
-        Err(error) => Judged::not_built("the guard", compilers(&format!("{error:#}"))),
-    })
+fn tell(on: Tell<'_>) -> impl FnMut(Progress) + '_ {
+    move |step| on(Event::Build { text: step.text, done: step.done, total: step.total })
 }
 
-/// The compiler's words, without the line above them.
-fn compilers(error: &str) -> &str {
-    error.split_once("did not compile:\n").map_or(error, |(_, words)| words)
+/// Which of the two does not compile with the guard.
+async fn not_built(root: &Path, start: &[String], not: &DidNotCompile, on: Tell<'_>) -> anyhow::Result<Judged> {
+    match cargo::build_tests(root, start, tell(on)).await {
+        Ok(_) => Ok(Judged::not_built("your copy, with the guard,", not)),
+        Err(error) => Ok(Judged::not_built("the guard", &error.downcast::<DidNotCompile>()?)),
+    }
 }
 
 /// The rejected side of a healthy service on which the guard must fail: the one that takes it.
@@ -101,21 +139,10 @@ fn body(text: &str) -> Vec<&str> {
 }
 
 impl Built {
-    /// Runs the tests on all sides at the same time, and judges. `lines` of `start.rs` spawn what stays.
-    ///
-    /// # Errors
-    /// When a test program cannot be started.
-    pub(crate) async fn run(&self, exercise: &Exercise, lines: &[usize]) -> anyhow::Result<Judged> {
+    /// Runs the tests on all sides at the same time.
+    async fn run(&self, exercise: &Exercise) -> anyhow::Result<Vec<Ran>> {
         let runs = self.programs.iter().map(|(_, program)| run(program, &exercise.scenario.dir));
-        let ran = futures_util::future::try_join_all(runs).await?;
-        let (start, mine) = (&ran[0], &ran[1]);
-        if exercise.is_healthy() {
-            let worse = self.programs.get(2).map(|(side, _)| side.as_str()).zip(ran.get(2));
-            return Ok(judge::judge_healthy(start, mine, worse));
-        }
-        let by_assertion = exercise.facts.diagnosis.gauge.is_some();
-        let tried = Tried { lines, by_assertion, unchanged: self.unchanged };
-        Ok(judge::judge(&tried, start, mine))
+        futures_util::future::try_join_all(runs).await
     }
 }
 
@@ -139,4 +166,8 @@ async fn run(program: &Path, folder: &Path) -> anyhow::Result<Ran> {
     };
     let ending = child::describe(status?);
     Ok(Ran::Ended { said: String::from_utf8_lossy(&said).into_owned(), ending })
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

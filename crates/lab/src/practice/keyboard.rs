@@ -50,11 +50,39 @@ impl Keyboard {
 
     /// Waits for the next key. May be dropped at any moment and called again.
     pub async fn press(&self) -> Press {
+        self.next(false).await
+    }
+
+    /// Asks for a line; none when the reader gave up.
+    pub async fn line(&self, prompt: &str) -> Option<String> {
+        let mut line = String::new();
+        show(prompt);
+        loop {
+            match self.next(true).await {
+                Press::Key(sign) if line.chars().count() < LINE_MAX => {
+                    line.push(sign);
+                    show(&sign.to_string());
+                }
+                Press::Back if line.pop().is_some() => show("\u{8} \u{8}"),
+                Press::Enter => {
+                    show("\n");
+                    return Some(line);
+                }
+                Press::End => {
+                    show("\n");
+                    return None;
+                }
+                Press::Key(_) | Press::Back | Press::Resized => {}
+            }
+        }
+    }
+
+    async fn next(&self, as_typed: bool) -> Press {
         loop {
             // Asked and not waited for: a thread that waits could not be ended.
             match event::poll(Duration::ZERO).map(|there| there.then(event::read)) {
                 Ok(Some(Ok(event))) => {
-                    if let Some(press) = press(&event, false) {
+                    if let Some(press) = press(&event, as_typed) {
                         return press;
                     }
                 }
@@ -63,42 +91,12 @@ impl Keyboard {
             }
         }
     }
+}
 
-    /// Asks for a line; none when the reader gave up.
-    pub async fn line(&self, prompt: &str) -> Option<String> {
-        let (mut out, mut line) = (io::stdout(), String::new());
-        // A terminal that went away is no reason to fail: its end comes as a signal.
-        let mut show = |text: &str| {
-            let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-        };
-        show(prompt);
-        loop {
-            let press = match event::poll(Duration::ZERO).map(|there| there.then(event::read)) {
-                Ok(Some(Ok(event))) => press(&event, true),
-                Ok(Some(Err(_))) | Err(_) => Some(Press::End),
-                Ok(None) => {
-                    tokio::time::sleep(LOOK).await;
-                    None
-                }
-            };
-            match press {
-                Some(Press::Key(sign)) if line.chars().count() < LINE_MAX => {
-                    line.push(sign);
-                    show(&sign.to_string());
-                }
-                Some(Press::Back) if line.pop().is_some() => show("\u{8} \u{8}"),
-                Some(Press::Enter) => {
-                    show("\n");
-                    return Some(line);
-                }
-                Some(Press::End) => {
-                    show("\n");
-                    return None;
-                }
-                _ => {}
-            }
-        }
-    }
+/// A terminal that went away is no reason to fail: its end comes as a signal.
+fn show(text: &str) {
+    let mut out = io::stdout();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 impl Drop for Keyboard {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use book::questions;
 
-use crate::{fail_on, read, root, scenarios, tracked};
+use crate::{exercises, fail_on, read, root, scenarios, tracked};
 
 /// The chapter template.
 const HEADINGS: [&str; 11] = [
@@ -36,7 +36,7 @@ fn stems(folder: &str, extension: &str) -> BTreeSet<String> {
 #[test]
 fn every_page_and_picture_belongs_to_something() {
     let summary = read("book/src/SUMMARY.md");
-    let names: BTreeSet<_> = scenarios().into_iter().map(|one| one.name).collect();
+    let names: BTreeSet<_> = scenarios().into_iter().map(|one| one.name).chain(exercises::names()).collect();
     let mut problems = Vec::new();
     for chapter in stems("book/src", "md").iter().filter(|chapter| *chapter != "SUMMARY") {
         if !summary.contains(&format!("({chapter}.md)")) {
@@ -48,7 +48,7 @@ fn every_page_and_picture_belongs_to_something() {
     }
     let (recordings, pictures) = (stems("book/recordings", "json"), stems("book/src/screens", "svg"));
     for left in recordings.iter().chain(&pictures).filter(|name| *name != "claims" && !names.contains(*name)) {
-        problems.push(format!("{left} has a recording or a picture and is no scenario: delete them"));
+        problems.push(format!("{left} has a recording or a picture and is neither scenario nor exercise: delete them"));
     }
     let prose: String = tracked().iter().filter(|file| file.ends_with(".md")).map(read).collect();
     for drawn in stems("book/recordings", "svg") {

@@ -2,6 +2,7 @@
 //! everywhere, and walls stand where they are drawn. Each failure says what to do.
 
 mod chapters;
+mod exercises;
 mod exhibits;
 mod modules;
 mod prose;

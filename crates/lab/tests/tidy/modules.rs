@@ -11,14 +11,14 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use crate::{fail_on, read, tracked};
 
 /// Crates whose modules are looked at.
-const CRATES: [&str; 7] = ["book", "claims", "evidence", "lab", "leakcheck", "leakcheck-macros", "stage"];
+const CRATES: [&str; 8] = ["book", "claims", "evidence", "exercise", "lab", "leakcheck", "leakcheck-macros", "stage"];
 /// Crates that start nothing and wait for nothing.
 const QUIET: [&str; 2] = ["book", "evidence"];
 /// What they must not name.
 const LOUD: [&str; 10] =
     ["axum", "console_api", "hyper", "net", "process", "rustix", "thread", "tokio", "tokio_util", "tonic"];
 /// The modules of `evidence` that read files. All others are pure.
-const READS: [&str; 5] = ["catalogue", "exhibit", "made_by", "recording", "root"];
+const READS: [&str; 7] = ["catalogue", "exercise", "exhibit", "made_by", "recording", "root", "scenario"];
 /// What a pure module must not name besides.
 const IMPURE: [&str; 5] = ["env", "fs", "io", "Instant", "SystemTime"];
 

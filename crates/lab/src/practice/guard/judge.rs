@@ -3,15 +3,37 @@
 use serde::Serialize;
 
 use super::said::{self, End, Panic, Test};
+use crate::cargo::DidNotCompile;
 
 /// What a guard is to tell.
 pub(crate) struct Tried<'a> {
     /// The lines of `start.rs` that spawn what stays.
-    pub(crate) lines: &'a [usize],
+    pub(crate) lines: &'a Lines,
     /// No task stays, so the guard's own assertion counts as a report.
     pub(crate) by_assertion: bool,
     /// The reader's copy is still the service as it is given.
     pub(crate) unchanged: bool,
+}
+
+/// Lines of `start.rs`.
+#[derive(Clone, Debug)]
+pub(crate) enum Lines {
+    /// Whichever: what they are is not known yet.
+    Any,
+    /// These.
+    These(Vec<usize>),
+}
+
+impl Lines {
+    /// `exercises/x/start.rs:76:13` is line 76 of `start.rs`.
+    fn have(&self, place: &str) -> bool {
+        let Some((_, rest)) = place.rsplit_once("/start.rs:") else { return false };
+        let line = rest.split(':').next().and_then(|line| line.parse().ok());
+        match self {
+            Self::Any => line.is_some(),
+            Self::These(lines) => line.is_some_and(|line| lines.contains(&line)),
+        }
+    }
 }
 
 /// How a test program ended.
@@ -75,10 +97,9 @@ impl Judged {
     }
 
     /// What does not compile, with the first of the compiler's errors.
-    pub(crate) fn not_built(what: &str, compiler: &str) -> Self {
-        let error = compiler.lines().find(|line| line.starts_with("error")).unwrap_or_default();
-        let sentence = format!("{what} does not compile: {error}");
-        Self { compiler: compiler.to_owned(), ..Self::new(Worth::NotBuilt, sentence) }
+    pub(crate) fn not_built(what: &str, not: &DidNotCompile) -> Self {
+        let sentence = format!("{what} does not compile: {}", not.first());
+        Self { compiler: not.text.clone(), ..Self::new(Worth::NotBuilt, sentence) }
     }
 }
 
@@ -229,15 +250,11 @@ fn on_both(tried: &Tried<'_>, start: &Test, mine: &Test) -> Judged {
 fn on_start_alone(tried: &Tried<'_>, start: &[Test]) -> Judged {
     let panics: Vec<_> =
         start.iter().filter(|test| test.end == End::Failed).filter_map(|test| test.panic.as_ref()).collect();
-    let names = |panic: &&Panic| {
-        panic.is_report() && panic.spawned_at().any(|place| tried.lines.iter().any(|&line| is_line(place, line)))
+    let named = |panic: &&Panic| {
+        panic.spawned_at().find(|place| panic.is_report() && tried.lines.have(place)).map(str::to_owned)
     };
-    if let Some(panic) = panics.iter().copied().find(names) {
-        let place = panic.spawned_at().find(|place| tried.lines.iter().any(|&line| is_line(place, line)));
-        let text = format!(
-            "the guard fails on start.rs with a report that names {}, and passes on your copy",
-            place.unwrap_or_default()
-        );
+    if let Some(place) = panics.iter().find_map(named) {
+        let text = format!("the guard fails on start.rs with a report that names {place}, and passes on your copy");
         return Judged::new(Worth::Guards, text);
     }
     let asserted = |panic: &&Panic| panic.at.contains("/guard.rs:") && !panic.message.starts_with("called `");
@@ -271,12 +288,6 @@ fn on_start_alone(tried: &Tried<'_>, start: &[Test]) -> Judged {
             Judged::new(Worth::NoReport, "the guard fails on start.rs without a panic, and so without a report")
         }
     }
-}
-
-/// `exercises/x/start.rs:76:13` is line 76 of `start.rs`.
-fn is_line(place: &str, line: usize) -> bool {
-    let Some((_, rest)) = place.rsplit_once("/start.rs:") else { return false };
-    rest.split(':').next() == Some(&line.to_string())
 }
 
 /// Why a test failed, in a few words.

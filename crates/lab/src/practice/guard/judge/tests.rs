@@ -21,7 +21,13 @@ fn ended_with(lines: &str, said: &str) -> Ran {
 }
 
 fn check(start: &Ran, mine: &Ran, worth: Worth, part: &str) {
-    check_as(&Tried { lines: &[76], by_assertion: false, unchanged: false }, start, mine, worth, part);
+    check_as(
+        &Tried { lines: &Lines::These(vec![76]), by_assertion: false, unchanged: false },
+        start,
+        mine,
+        worth,
+        part,
+    );
 }
 
 fn check_as(tried: &Tried<'_>, start: &Ran, mine: &Ran, worth: Worth, part: &str) {
@@ -81,7 +87,7 @@ fn a_copy_that_still_leaks_is_not_the_guards_fault() {
         Worth::StillLeaks,
         "your copy still keeps tasks, spawned at exercises/x/mine.rs:76:13",
     );
-    let given = Tried { lines: &[76], by_assertion: false, unchanged: true };
+    let given = Tried { lines: &Lines::These(vec![76]), by_assertion: false, unchanged: true };
     check_as(&given, &fails(NAMES), &fails(&mine), Worth::StillLeaks, "still the service as it is given");
     let world = NAMES.replace("start", "world");
     check(&fails(&world), &fails(&world), Worth::FailsOnBoth, "begin a `leakcheck::scope()`");
@@ -89,7 +95,7 @@ fn a_copy_that_still_leaks_is_not_the_guards_fault() {
 
 #[test]
 fn where_no_task_stays_the_guards_own_assertion_counts_and_an_unwrap_does_not() {
-    let tried = Tried { lines: &[], by_assertion: true, unchanged: false };
+    let tried = Tried { lines: &Lines::These(Vec::new()), by_assertion: true, unchanged: false };
     check_as(
         &tried,
         &fails("12 callers still wait"),
