@@ -36,7 +36,8 @@ pub(super) fn page(source: &Source, id: &str, name: &str) -> anyhow::Result<Stri
 fn page_of(source: &Source, id: &str, exercise: &Exercise) -> anyhow::Result<String> {
     let name = exercise.name();
     let recording = match source.recording_of(&exercise.scenario) {
-        Ok(recording) => Some(recording),
+        // A side that is new has no run yet, which is told, too.
+        Ok(recording) => Some(recording).filter(|one| exercise.proven().all(|side| one.sides.contains_key(side))),
         // Told already; the page has a line in the place of each drawing and table.
         Err(error) if error.downcast_ref::<Told>().is_some() => None,
         Err(error) => return Err(error),
@@ -172,7 +173,7 @@ fn from_the_run(exercise: &Exercise, recording: &Recording, start: &str) -> anyh
     ))
 }
 
-/// `exercises/upload-scan/start.rs:76:13` → `start.rs:76`.
+/// `exercises/NAME/start.rs:76:13` → `start.rs:76`.
 fn short(location: &str) -> &str {
     let file = location.rsplit('/').next().unwrap_or(location);
     file.rsplit_once(':').map_or(file, |(line, _)| line)

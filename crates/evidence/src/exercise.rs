@@ -140,6 +140,20 @@ impl Exercise {
         self.facts.diagnosis.gauge.as_deref().unwrap_or(&self.scenario.statement.gauge)
     }
 
+    /// Checks that the reader's copy can be read: it is the one side that somebody may move away.
+    ///
+    /// # Errors
+    /// One line, with the command that makes it anew.
+    pub fn check_mine(&self) -> anyhow::Result<()> {
+        let name = self.name();
+        let again = || {
+            format!(
+                "cannot read exercises/{name}/{MINE}.rs (begin anew: `cp exercises/{name}/{START}.rs exercises/{name}/{MINE}.rs`)"
+            )
+        };
+        fs::read_to_string(self.scenario.source(MINE)).with_context(again).map(drop)
+    }
+
     /// The names of the accepted sides, `solution` first.
     pub fn solutions(&self) -> impl Iterator<Item = &str> {
         self.sides_that(|name| name.starts_with(SOLUTION))

@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, ensure};
 use evidence::{
     contract::{Fault, judge},
-    exercise::{Exercise, SOLUTION},
+    exercise::{Exercise, MINE, SOLUTION},
     made_by,
     series::{Run, Sample},
 };
@@ -124,6 +124,9 @@ pub type Tell<'a> = &'a (dyn Fn(Event) + Sync);
 pub async fn check(root: &Path, exercise: &Exercise, side: &str, on: Tell<'_>) -> anyhow::Result<Verdict> {
     let sides = [side.to_owned()];
     exercise.scenario.check_sides(&sides)?;
+    if side == MINE {
+        exercise.check_mine()?;
+    }
     let before = hash(root, exercise, side)?;
     let (seen, runs) = match all(root, exercise, &sides, on).await {
         Ok((mut seen, runs)) => (seen.remove(side).context("the side was not run")?, runs),
@@ -148,7 +151,7 @@ pub async fn check(root: &Path, exercise: &Exercise, side: &str, on: Tell<'_>) -
 
 /// The command that checks a side.
 pub fn command(name: &str, side: &str) -> String {
-    let side = if side == evidence::exercise::MINE { String::new() } else { format!(" --side {side}") };
+    let side = if side == MINE { String::new() } else { format!(" --side {side}") };
     format!("cargo lab check {name}{side}")
 }
 

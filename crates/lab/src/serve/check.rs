@@ -88,7 +88,10 @@ async fn note_passed(root: &Path, name: &str) {
     let (root, name) = (root.to_owned(), name.to_owned());
     let note = move || -> anyhow::Result<Option<String>> {
         let day = today::day()?;
-        Ok(progress::note(&root, &name, |entry| drop(entry.passed.get_or_insert(day)))?.1)
+        let change = |entry: &mut Entry| {
+            entry.passed.get_or_insert(day);
+        };
+        Ok(progress::note(&root, &name, change)?.1)
     };
     match tokio::task::spawn_blocking(note).await {
         Ok(Ok(None)) | Err(_) => {}

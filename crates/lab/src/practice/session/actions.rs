@@ -5,7 +5,11 @@ use std::io::Write;
 use evidence::exercise::{HINTS, MINE, SOLUTION, START};
 use similar::{ChangeTag, TextDiff};
 
-use super::{End, Session, Step, input::{Input, Press}, lock};
+use super::{
+    End, Session, Step,
+    input::{Input, Press},
+    lock,
+};
 use crate::{
     check::Event,
     practice::{

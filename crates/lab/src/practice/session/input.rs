@@ -39,7 +39,13 @@ impl Input {
             match self {
                 Self::Keys(keyboard) => return keyboard.press().await,
                 Self::Lines(lines) => match lines.next_line().await {
-                    Ok(Some(line)) => return line.trim().chars().next().map_or(Press::Enter, |key| Press::Key(key.to_ascii_lowercase())),
+                    Ok(Some(line)) => {
+                        return line
+                            .trim()
+                            .chars()
+                            .next()
+                            .map_or(Press::Enter, |key| Press::Key(key.to_ascii_lowercase()));
+                    }
                     Ok(None) | Err(_) => {
                         *self = Self::Over;
                         return Press::Resized;

@@ -13,7 +13,10 @@ use evidence::{
 };
 
 use super::state::{State, Text, Tone, keys};
-use crate::view::{self, frame::{Frame, Row}};
+use crate::view::{
+    self,
+    frame::{Frame, Row},
+};
 
 /// A chart that is lower than this says nothing.
 const CHART_MIN: usize = 8;

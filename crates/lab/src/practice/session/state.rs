@@ -157,7 +157,11 @@ impl<'a> State<'a> {
         lines.extend(faults.map(|fault| (Tone::Plain, "  ", fault.sentence.clone())));
         match verdict.faults.len().saturating_sub(FAULTS_MAX) {
             0 => {}
-            more => lines.push((Tone::Plain, "  ", format!("and {more} more: `cargo lab check {}` says all", self.exercise.name()))),
+            more => lines.push((
+                Tone::Plain,
+                "  ",
+                format!("and {more} more: `cargo lab check {}` says all", self.exercise.name()),
+            )),
         }
         if verdict.faults.iter().any(|fault| fault.key == "build") {
             let words = verdict.said.iter().take(COMPILER_MAX);
