@@ -18,6 +18,7 @@
     constructor(figure) {
       this.figure = figure;
       this.scenario = figure.dataset.scenario;
+      this.exercise = figure.dataset.exercise;
       this.gauges = figure.querySelector('.wb-gauge');
       this.source = figure.querySelector('.wb-source');
       this.bar = figure.querySelector('.wb-bar');
@@ -72,7 +73,7 @@
     constructor(chart, sides) {
       this.chart = chart;
       this.sides = chart.figure.dataset.sides.split(' ').filter(side => sides.includes(side));
-      this.runButton = make('button', { type: 'button', className: 'wb-run', textContent: this.runText('Run'), onclick: () => this.start() });
+      this.runButton = make('button', { type: 'button', className: 'wb-run', textContent: this.first, onclick: () => this.start() });
       this.stopButton = make('button', { type: 'button', textContent: 'Stop', hidden: true, onclick: () => this.abort.abort() });
       this.backButton = make('button', { type: 'button', textContent: 'Show the recorded run', hidden: true, onclick: () => this.showRecorded() });
       this.progress = make('div', { className: 'wb-progress', hidden: true });
@@ -83,7 +84,16 @@
       addEventListener('pagehide', () => this.abort?.abort());
     }
 
-    runText(run) { return `${run} ${this.sides.length === 2 ? 'both' : 'all'}`; }
+    get first() { return `Run ${this.sides.length === 2 ? 'both' : 'all'}`; }
+
+    get again() { return 'Run again'; }
+
+    ask() {
+      return fetch(`/api/run/${this.chart.scenario}`, {
+        method: 'POST', headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ sides: this.sides }), signal: this.abort.signal,
+      });
+    }
 
     /** True while a reload would lose what the reader waits for or looks at: a run, its result, or why there is none. */
     holds = false;
@@ -92,10 +102,7 @@
       this.begin();
       let text = 'The run ended without a verdict.';
       try {
-        const response = await fetch(`/api/run/${this.chart.scenario}`, {
-          method: 'POST', headers: { 'content-type': 'application/json' },
-          body: JSON.stringify({ sides: this.sides }), signal: this.abort.signal,
-        });
+        const response = await this.ask();
         if (!response.ok) return this.end(`Not started: ${await refusal(response)}.`);
         for await (const line of lines(response.body)) text = this.take(JSON.parse(line)) ?? text;
       } catch (error) {
@@ -125,6 +132,7 @@
         case 'build': return this.showBuild(event);
         case 'sample': return this.showSample(event);
         case 'stalled': return this.showStalled(event);
+        case 'again': return this.say(`This machine was too busy to tell: try ${event.attempt}.`);
         case 'drawing': return this.keepDrawing(event);
         case 'verdict': return this.showVerdict(event);
         case 'error': throw new Error(event.message);
@@ -162,10 +170,13 @@
 
     showVerdict({ ok, sides }) {
       const told = this.sides.filter(side => sides[side]);
+      return this.judge(ok, ok ? '✓ As stated: each side did what it says of itself.' : '✗ Not as stated, or not certain.',
+        told.map(side => make('li', {}, ...sideWords(side, sides[side]))));
+    }
+
+    judge(ok, text, items) {
       this.verdict.className = `wb-verdict ${ok ? 'wb-good' : 'wb-bad'}`;
-      this.verdict.replaceChildren(
-        make('p', { textContent: ok ? '✓ As stated: each side did what it says of itself.' : '✗ Not as stated, or not certain.' }),
-        make('ul', {}, ...told.map(side => make('li', {}, ...sideWords(side, sides[side])))));
+      this.verdict.replaceChildren(make('p', { textContent: text }), ...(items.length ? [make('ul', {}, ...items)] : []));
       this.verdict.hidden = false;
       return '';
     }
@@ -177,7 +188,7 @@
       this.stopButton.hidden = this.progress.hidden = true;
       this.runButton.hidden = false;
       // What was refused or stopped before it began was no run.
-      if (this.started) this.runButton.textContent = 'Run again';
+      if (this.started) this.runButton.textContent = this.again;
       else this.holds = !this.abort.signal.aborted;
       this.backButton.hidden = !this.chart.live;
       this.say(text);
@@ -192,6 +203,35 @@
       this.runButton.focus();
     }
   }
+
+  /** Adds "Check mine" to the chart of an exercise: the reader's copy beside a solution. */
+  class Check extends Live {
+    get first() { return 'Check mine'; }
+
+    get again() { return 'Check again'; }
+
+    ask() { return fetch(`/api/check/${this.chart.exercise}`, { method: 'POST', signal: this.abort.signal }); }
+
+    showVerdict({ outcome, faults, said }) {
+      reader.show();
+      if (outcome === 'passed') return this.judge(true, '✓ Passed: the work is done, and nothing stays.', []);
+      if (outcome !== 'failed') return this.judge(false, '✗ This machine was too busy to tell: leave it alone for a moment, and check again.', []);
+      const words = faults.map(({ sentence }) => make('li', { textContent: `${sentence[0].toUpperCase()}${sentence.slice(1)}.` }));
+      if (said?.length) words.push(make('li', {}, 'It said:', make('pre', { tabIndex: 0 }, make('code', { textContent: said.join('\n') }))));
+      return this.judge(false, '✗ Not yet.', words);
+    }
+  }
+
+  /** What the reader has done of each exercise, as the terminal keeps it. */
+  const reader = {
+    places: [...document.querySelectorAll('.wb-reader')],
+    async show() {
+      if (!this.places.length) return;
+      const response = await fetch('/api/progress', { cache: 'no-store' }).catch(() => null);
+      const told = response?.ok ? await response.json().catch(() => null) : null;
+      for (const place of this.places) place.textContent = told?.[place.dataset.exercise] ?? (told ? 'not begun' : '–');
+    },
+  };
 
   /** One side's verdict, as the terminal tells it: what it did, where the tasks left were spawned, what they wait for, who says so. */
   function sideWords(side, found) {
@@ -287,15 +327,27 @@
     const response = await fetch('/api/lab').catch(() => null);
     const lab = response?.ok ? await response.json().catch(() => null) : null;
     if (!lab?.scenarios) return [];
-    return charts.filter(chart => chart.scenario in lab.scenarios).map(chart => new Live(chart, lab.scenarios[chart.scenario]));
+    const checks = charts.filter(chart => lab.exercises?.includes(chart.exercise)).map(chart => new Check(chart, []));
+    return charts.filter(chart => chart.scenario in lab.scenarios).map(chart => new Live(chart, lab.scenarios[chart.scenario])).concat(checks);
+  }
+
+  /** A page that may be read, and starts nothing. */
+  function sayWhyNot(charts) {
+    for (const { bar } of charts) bar?.append('Recorded: this server is for reading, and starts nothing. In a clone of your own, cargo lab runs it live.');
   }
 
   // The lab marks the pages it serves. The same page on any other host makes no request of its own.
-  if (document.querySelector('.wb-served')) {
+  const served = document.querySelector('.wb-served');
+  if (served) {
+    const charts = [...document.querySelectorAll('.wb-chart')].map(figure => new Chart(figure));
     let lives = [];
     place.restore();
     new Reloads(() => lives.some(live => live.holds));
-    askForLab([...document.querySelectorAll('.wb-chart')].map(figure => new Chart(figure))).then(all => { lives = all; });
+    if (served.matches('.wb-reading')) sayWhyNot(charts);
+    else {
+      askForLab(charts).then(all => { lives = all; });
+      reader.show();
+    }
   }
 })();
 

@@ -1,7 +1,7 @@
 // What the tests share: the lab, the browser, and waiting for something to become true.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -16,6 +16,18 @@ export const BUILD_LIMIT = 600_000;
 
 const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
   '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+
+/** What a workbook needs that serves and runs. */
+const COPIED = ['.cargo', 'Cargo.toml', 'Cargo.lock', 'book.toml', 'book', 'crates', 'exercises', 'scenarios'];
+
+/** A copy of the workbook that a test may change, always in the same place: what cargo builds there it finds again the next time. */
+export function copyOfWorkbook(name) {
+  const root = path.join(TARGET, 'tmp', name);
+  rmSync(root, { recursive: true, force: true });
+  mkdirSync(root, { recursive: true });
+  for (const entry of COPIED) cpSync(path.join(ROOT, entry), path.join(root, entry), { recursive: true });
+  return root;
+}
 
 /** Starts Chromium; its profile is new and goes with it. */
 export async function startBrowser() {
@@ -48,10 +60,10 @@ export class Lab {
   /** What it said on its error output. */
   complaints = '';
 
-  static async start(root = ROOT, env = {}) {
+  static async start(root = ROOT, env = {}, args = []) {
     if (!existsSync(LAB)) throw new Error(`no ${LAB}: run \`cargo build --bin lab\` first`);
     const lab = new Lab();
-    lab.child = spawn(LAB, ['serve', '--port', '0', '--no-open'], { cwd: root, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    lab.child = spawn(LAB, ['serve', '--port', '0', '--no-open', ...args], { cwd: root, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
     lab.ended = once(lab.child, 'exit');
     lab.child.stderr.on('data', text => { lab.complaints += text; });
     for await (const line of createInterface({ input: lab.child.stdout })) {
@@ -67,9 +79,11 @@ export class Lab {
     await this.ended;
   }
 
-  async scenarios() {
-    return (await (await fetch(`${this.url}api/lab`)).json()).scenarios;
-  }
+  async scenarios() { return (await this.known()).scenarios; }
+
+  async exercises() { return (await this.known()).exercises; }
+
+  async known() { return (await fetch(`${this.url}api/lab`)).json(); }
 
   /** The programs of a scenario that run below the lab, by process id. */
   programs(scenario) {

@@ -23,14 +23,16 @@ const POINTS_MIN = 7;
 /** A sheet of A4 without its margins, in pixels. */
 const SHEET = { width: 718, height: 1000 };
 
-let lab, browser, pages, chapter, templates;
+let lab, browser, pages, chapter, exercise, templates;
 
 before(async () => {
   [lab, browser] = await Promise.all([Lab.start(), startBrowser()]);
   pages = await pagesOf(browser, lab.url);
   const [scenario] = Object.keys(await lab.scenarios());
   chapter = `${lab.url}${scenario}.html`;
-  templates = [chapter, ...['', 'card.html', 'symptoms.html'].map(page => lab.url + page)];
+  const [first] = await lab.exercises();
+  exercise = `${lab.url}${first}.html`;
+  templates = [chapter, exercise, ...['', 'card.html', 'practice.html', 'symptoms.html'].map(page => lab.url + page)];
 });
 
 after(async () => {
@@ -52,9 +54,9 @@ async function open(url, { viewport = DESK, theme, look = () => {}, ...options }
   return { page, looked, close: () => context.close() };
 }
 
-test('the sidebar names every page, a chapter for each scenario among them', async () => {
+test('the sidebar names every page, one for each scenario and exercise among them', async () => {
   const names = pages.map(name);
-  for (const scenario of Object.keys(await lab.scenarios())) assert.ok(names.includes(`/${scenario}.html`), scenario);
+  for (const name of [...Object.keys(await lab.scenarios()), ...await lab.exercises()]) assert.ok(names.includes(`/${name}.html`), name);
 });
 
 test('a page loads little, without an error, fits a desk, a phone and a handout, and axe finds nothing', async () => {
@@ -161,7 +163,7 @@ test('axe sees what is wrong', async () => {
 
 test('axe finds no bad colour in any theme, on a page of each kind, nor anything on a phone', async () => {
   const bad = {};
-  const light = [[chapter, 'light', PHONE], [chapter, 'navy', PHONE]];
+  const light = [chapter, exercise].flatMap(url => [[url, 'light', PHONE], [url, 'navy', PHONE]]);
   const others = THEMES.filter(theme => theme !== 'light').flatMap(theme => templates.map(url => [url, theme, DESK]));
   await eachOf([...light, ...others], async ([url, theme, viewport]) => {
     const { page, close } = await open(url, { viewport, theme, reducedMotion: 'reduce' });
@@ -250,7 +252,7 @@ function paper(page) {
 }
 
 test('paper is light and readable in every theme', async () => {
-  for (const url of [chapter, `${lab.url}card.html`]) {
+  for (const url of [chapter, exercise, `${lab.url}card.html`]) {
     let light;
     for (const theme of THEMES) {
       const { page, close } = await open(url, { theme, reducedMotion: 'reduce' });
@@ -258,7 +260,7 @@ test('paper is light and readable in every theme', async () => {
       const { colours, points } = await paper(page);
       light ??= colours;
       assert.deepEqual(colours, light, `${name(url)} in ${theme}`);
-      if (url === chapter) assert.ok(points > POINTS_MIN - 0.01, `${points} pt`);
+      if (url !== `${lab.url}card.html`) assert.ok(points > POINTS_MIN - 0.01, `${points} pt`);
       await keep(page, `print-${name(url).slice(1, -5)}-${theme}`);
       await close();
     }
@@ -283,6 +285,20 @@ test('in print there are drawings, diffs and questions, no answers, and nothing 
     assert.equal(await page.locator(head).first().evaluate(element => getComputedStyle(element).breakAfter), 'avoid', head);
   }
   await keep(page, 'print', { fullPage: true });
+  await close();
+});
+
+test('an exercise in print has its story, its questions and its drawing, and neither hints nor solutions', async () => {
+  const { page, close } = await open(exercise);
+  await page.locator('.wb-run').first().waitFor();
+  await page.evaluate(() => document.querySelectorAll('details').forEach(details => { details.open = true; }));
+  await page.emulateMedia({ media: 'print' });
+  await page.locator('.wb-drawing polyline.wb-leak').first().waitFor();
+  assert.equal(await page.locator('main :is(button, label, .wb-reader):visible').count(), 0);
+  assert.equal(await page.locator('main details > :not(summary):visible').count(), 0);
+  assert.ok(await page.locator('main li:visible').count() >= 8, 'options');
+  assert.equal(await page.locator('.wb-solutions, .wb-hint').evaluateAll(all => all.filter(one => one.innerText.trim().split('\n').length > 1).length), 0);
+  await keep(page, 'print-exercise', { fullPage: true });
   await close();
 });
 

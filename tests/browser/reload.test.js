@@ -1,26 +1,21 @@
 // While somebody writes: a change shows in every open page, and no result is lost. Tried on a copy of the book, for tests change no
 // tracked file.
 import assert from 'node:assert/strict';
-import { appendFileSync, cpSync, mkdirSync, rmSync } from 'node:fs';
+import { appendFileSync, cpSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { BUILD_LIMIT, Lab, ROOT, TARGET, startBrowser, until } from './lab.js';
+import { BUILD_LIMIT, Lab, ROOT, TARGET, copyOfWorkbook, startBrowser, until } from './lab.js';
 
 const REBUILD_LIMIT = 60_000;
 const RUN_LIMIT = 60_000;
 /** Twice what a browser opens to one host. */
 const TABS = 12;
-const COPIED = ['.cargo', 'Cargo.toml', 'Cargo.lock', 'book.toml', 'book', 'crates', 'scenarios'];
 
 let lab, browser, context, root, scenario, chapter;
 
 before(async () => {
-  // Always the same place: what cargo builds there it finds again the next time.
-  root = path.join(TARGET, 'tmp/reload');
-  rmSync(root, { recursive: true, force: true });
-  mkdirSync(root, { recursive: true });
-  for (const entry of COPIED) cpSync(path.join(ROOT, entry), path.join(root, entry), { recursive: true });
+  root = copyOfWorkbook('reload');
   // Its programs are built beside the workbook's, which has compiled everything they depend on.
   [lab, browser] = await Promise.all([Lab.start(root, { CARGO_TARGET_DIR: TARGET }), startBrowser()]);
   [scenario] = Object.keys(await lab.scenarios());

@@ -33,6 +33,14 @@ pub(super) fn others(source: &Source, page: &str) -> anyhow::Result<String> {
     Ok(text)
 }
 
+/// The questions of an exercise that are part of its diagnosis, or those that are not, with their numbers from `first` on.
+pub(super) fn of_exercise(source: &Source, name: &str, diagnosis: bool, first: usize) -> anyhow::Result<String> {
+    let all =
+        source.quiz.of(name).with_context(|| format!("{} cannot be shown: mend it", questions::exercise_file(name)))?;
+    let wanted = all.iter().filter(|one| one.diagnosis.is_some() == diagnosis).zip(first..);
+    Ok(wanted.map(|(one, number)| markdown(&format!("**{number}.** {}", one.ask), one, "Answer")).collect())
+}
+
 fn of<'a>(source: &'a Source, page: &str) -> anyhow::Result<&'a [Question]> {
     let file = questions::file(page);
     source

@@ -58,7 +58,8 @@ pub(super) fn regions(source: &Source, scenario: &str, anchor: &str, sides: [&st
     Ok(regions)
 }
 
-fn hunks(changes: &[Change]) -> String {
+/// The changed lines, and a few around each.
+pub(super) fn hunks(changes: &[Change]) -> String {
     let piece = |piece: Piece<&Change>| match piece {
         Piece::Line(change) => lines::line(lines::element(change.tag), &change.text),
         Piece::Gap(lines) => lines::gap(lines),
@@ -66,14 +67,18 @@ fn hunks(changes: &[Change]) -> String {
     lines::near(changes, AROUND, REACH).into_iter().map(piece).collect()
 }
 
-fn caption(scenario: &str, [old, new]: [&str; 2], changes: &[Change]) -> String {
+/// `2 lines removed, 1 line added`.
+pub(super) fn counted(changes: &[Change]) -> String {
     let lines = |tag| lines::count(changes.iter().filter(|one| one.tag == tag).count());
+    format!("{} removed, {} added", lines(ChangeTag::Delete), lines(ChangeTag::Insert))
+}
+
+fn caption(scenario: &str, [old, new]: [&str; 2], changes: &[Change]) -> String {
     format!(
-        "<code>{}</code> → <code>{}</code>: {} removed, {} added.",
+        "<code>{}</code> → <code>{}</code>: {}.",
         source::side_file(scenario, old),
         source::side_file(scenario, new),
-        lines(ChangeTag::Delete),
-        lines(ChangeTag::Insert)
+        counted(changes)
     )
 }
 

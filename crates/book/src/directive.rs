@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, bail, ensure};
 
 use super::{
-    ask, card, code, constant, diff, figure, html, index, map, questions,
+    ask, card, code, constant, diff, exercise, figure, html, index, map, questions,
     source::{Source, Told},
     syntax::{self, Problem},
     tables, trainer, value,
@@ -43,10 +43,11 @@ pub(super) const NOT_YET: &str = ">not recorded yet</em>";
 
 /// What stands in the place of what nobody recorded yet. Readers never see it.
 fn placeholder(told: &Told, directive: &str) -> String {
-    let command = html::text(&format!("cargo lab record {}", told.name));
     match syntax::words(directive).first() {
-        Some(&("value" | "claim")) => format!("<em title=\"run {command}\"{NOT_YET}"),
-        _ => format!("<p class=\"wb-none\">Not recorded yet: run <code>{command}</code>.</p>\n"),
+        Some(&("value" | "claim")) => {
+            format!("<em title=\"run {}\"{NOT_YET}", html::text(&format!("cargo lab record {}", told.name)))
+        }
+        _ => html::not_recorded(&told.name),
     }
 }
 
@@ -94,6 +95,16 @@ impl Place<'_> {
             self.ensure_alone()?;
             return self.class(name, one);
         }
+        if *name == "exercise" {
+            let [exercise] = args else { bail!("write `{{{{#exercise NAME}}}}`") };
+            self.ensure_alone()?;
+            ensure!(
+                self.page() == *exercise,
+                "write `{{{{#exercise {}}}}}`: a page shows its own exercise",
+                self.page()
+            );
+            return exercise::page(self.source, &self.id(), exercise);
+        }
         let [scenario, rest @ ..] = args else { bail!("it names no scenario") };
         if *name == "value" {
             let [side, path] = rest else { bail!("write `{{{{#value NAME SIDE PATH}}}}`") };
@@ -121,8 +132,7 @@ impl Place<'_> {
 
     /// Questions, with the directives of their texts filled in.
     fn asked(&self, name: &str, page: &str) -> anyhow::Result<String> {
-        let own = self.chapter.with_extension("");
-        ensure!(own == Path::new(page), "write `{{{{#{name} {}}}}}`: a page shows its own questions", own.display());
+        ensure!(self.page() == page, "write `{{{{#{name} {}}}}}`: a page shows its own questions", self.page());
         let text = if name == "predict" { ask::predict(self.source, page) } else { ask::others(self.source, page) };
         let (filled, problems) = fill_in(self.source, self.chapter, &text?);
         let said: Vec<_> = problems.into_iter().map(|Problem { text, why, .. }| format!("{text}: {why}")).collect();
@@ -141,6 +151,7 @@ impl Place<'_> {
             "late" => |source: &Source| Ok(index::late(source)),
             "glossary" => |source: &Source| source.glossary()?.list(),
             "map" => |source: &Source| Ok(map::map(source)),
+            "exercises" => |source: &Source| Ok(exercise::list(source)),
             _ => return Ok(None),
         };
         ensure!(args.is_empty(), "write `{{{{#{name}}}}}`: it takes no argument");
@@ -165,15 +176,19 @@ impl Place<'_> {
             ("sides" | "gauges" | "screen", _) => bail!("write `{{{{#{name} NAME}}}}`"),
             _ => bail!(
                 "unknown directive; there are chart, code, diff, sides, gauges, survivors, screen, shown, value, claim, const, predict, \
-                 questions, trainer, plan, map, glossary, card, symptoms, moved, movement, waits and late"
+                 questions, exercise, exercises, trainer, plan, map, glossary, card, symptoms, moved, movement, waits and late"
             ),
         }
     }
 
+    /// The page's name.
+    fn page(&self) -> String {
+        self.chapter.with_extension("").display().to_string()
+    }
+
     /// Different for every directive of the book: all chapters share one page in print.
     fn id(&self) -> String {
-        let chapter = self.chapter.with_extension("").display().to_string().replace(['/', '\\'], "-");
-        format!("{chapter}-{}", self.before.len())
+        format!("{}-{}", self.page().replace(['/', '\\'], "-"), self.before.len())
     }
 
     fn ensure_alone(&self) -> anyhow::Result<()> {

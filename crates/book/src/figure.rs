@@ -5,9 +5,10 @@ use std::path::Path;
 use anyhow::Context;
 use evidence::{
     chart::{self, Course},
+    exercise::Exercise,
     series::Recording,
 };
-use stage::gauge::Gauge;
+use stage::{Statement, gauge::Gauge};
 
 use super::{html, source::Source};
 
@@ -15,19 +16,34 @@ use super::{html, source::Source};
 /// `id` tells this figure from the others of its page.
 pub(super) fn chart(source: &Source, id: &str, scenario: &str, sides: &[&str]) -> anyhow::Result<String> {
     let recording = source.recorded(scenario, sides)?;
-    let statement = &source.scenario(scenario)?.statement;
-    let courses = Course::recorded(&recording, sides)?;
+    let live = format!(" data-scenario=\"{}\" data-sides=\"{}\"", html::text(scenario), html::text(&sides.join(" ")));
+    drawn(id, &live, &source.scenario(scenario)?.statement, &recording, sides)
+}
+
+/// The runs of an exercise: the service as it is given, or a solution beside it. `live` says what a page that the lab serves may run in
+/// its place; empty where nothing.
+pub(super) fn practice(
+    id: &str,
+    live: &str,
+    exercise: &Exercise,
+    recording: &Recording,
+    sides: &[&str],
+) -> anyhow::Result<String> {
+    drawn(id, live, &exercise.scenario.statement, recording, sides)
+}
+
+fn drawn(id: &str, live: &str, statement: &Statement, recording: &Recording, sides: &[&str]) -> anyhow::Result<String> {
+    let courses = Course::recorded(recording, sides)?;
     let mut choices = String::new();
     for gauge in chart::gauges(statement, &courses) {
         let choice = choice(id, &gauge, &courses, gauge.name == statement.gauge);
-        choices += &choice.with_context(|| format!("cannot draw it, run `cargo lab record {scenario}`"))?;
+        choices += &choice.with_context(|| format!("cannot draw it, run `cargo lab record {}`", recording.scenario))?;
     }
+    let bar = if live.is_empty() { "" } else { "<div class=\"wb-bar\"></div>" };
     Ok(format!(
-        "<figure class=\"wb-chart\" data-scenario=\"{}\" data-sides=\"{}\"><div class=\"wb-gauge\" role=\"radiogroup\" aria-label=\"Gauge\">\
-         {choices}</div><div class=\"wb-bar\"></div><figcaption class=\"wb-source\">{}</figcaption></figure>",
-        html::text(scenario),
-        html::text(&sides.join(" ")),
-        html::text(&provenance(&recording))
+        "<figure class=\"wb-chart\"{live}><div class=\"wb-gauge\" role=\"radiogroup\" aria-label=\"Gauge\">\
+         {choices}</div>{bar}<figcaption class=\"wb-source\">{}</figcaption></figure>",
+        html::text(&provenance(recording))
     ))
 }
 

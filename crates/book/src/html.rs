@@ -78,6 +78,16 @@ pub(super) fn address(page: &str) -> String {
     page.replacen(".md", ".html", 1)
 }
 
+/// What stands in the place of what nobody recorded yet.
+pub(super) fn not_recorded(name: &str) -> String {
+    format!("<p class=\"wb-none\">Not recorded yet: run <code>cargo lab record {}</code>.</p>\n", text(name))
+}
+
+/// A fold. Its content is HTML, or Markdown between empty lines.
+pub(super) fn fold(class: &str, summary: &str, content: &str) -> String {
+    format!("<details class=\"{class}\"><summary>{summary}</summary>{content}</details>")
+}
+
 /// A link to a scenario's chapter.
 pub(super) fn chapter(one: &Scenario) -> String {
     format!("<a href=\"{}.html\">{}</a>", text(&one.name), text(one.title()))

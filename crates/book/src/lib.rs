@@ -13,6 +13,7 @@ mod constant;
 pub mod deck;
 mod diff;
 mod directive;
+mod exercise;
 mod figure;
 pub mod glossary;
 mod html;
@@ -64,6 +65,8 @@ use self::{api::Api, glossary::Glossary, questions::Question, quiz::Quiz, source
 
 /// Tells the page's script that the lab serves it, and the style that there will be buttons: it stands before the charts.
 const SERVED: &str = "<div class=\"wb-served\" hidden></div>\n\n";
+/// The same where nothing may be started: in the place of buttons the page says why there are none.
+const READING: &str = "<div class=\"wb-served wb-reading\" hidden></div>\n\n";
 
 /// Builds the book whose `book.toml` is in `root`, into `dest` or where `book.toml` says, and returns the folder with
 /// `index.html`.
@@ -91,7 +94,7 @@ fn check_links(root: &Path, built: &Path, chapters: &Path, whom: For) -> anyhow:
         For::Readers => {
             ensure!(dead.is_empty(), "the book has {} dead or strange link(s):\n{}", dead.len(), dead.join("\n"))
         }
-        For::Lab => dead.iter().for_each(|problem| eprintln!("warning: {problem}")),
+        For::Lab | For::Guests => dead.iter().for_each(|problem| eprintln!("warning: {problem}")),
     }
     Ok(())
 }
@@ -182,14 +185,16 @@ impl Preprocessor for Lab {
         book.for_each_mut(|item| {
             if let BookItem::Chapter(chapter) = item {
                 problems.extend(fill_in(&source, &linked, chapter));
-                if self.whom == For::Lab {
-                    chapter.content.insert_str(0, SERVED);
+                match self.whom {
+                    For::Readers => {}
+                    For::Lab => chapter.content.insert_str(0, SERVED),
+                    For::Guests => chapter.content.insert_str(0, READING),
                 }
             }
         });
         match self.whom {
             For::Readers => problems.extend(source.told()),
-            For::Lab => source.told().iter().for_each(|problem| eprintln!("warning: {problem}")),
+            For::Lab | For::Guests => source.told().iter().for_each(|problem| eprintln!("warning: {problem}")),
         }
         // All at once: a writer mends several at a time.
         ensure!(problems.is_empty(), "{}", problems.join("\n"));

@@ -7,8 +7,8 @@ use mdbook_markdown::{
     pulldown_cmark::{Event, Tag, TagEnd},
 };
 
-/// How the answer to a question begins.
-const ANSWER: &str = "<details class=\"wb-answer\">";
+/// How the answer to a question begins, and all that tells the answer to an exercise.
+const ANSWERS: [&str; 2] = ["<details class=\"wb-answer\">", "<details class=\"wb-solutions\">"];
 
 /// The places in a chapter's Markdown where a word of it may become a link.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -24,16 +24,18 @@ pub fn of(text: &str) -> Running {
     let mut found = Running::default();
     // A link may also be written as HTML; Markdown sees only its tags.
     // An answer is folded: there a first use would not be seen.
-    let (mut closed, mut in_link, mut in_answer) = (0_usize, false, false);
+    let (mut closed, mut in_link, mut folds) = (0_usize, false, 0_usize);
     for (event, range) in new_cmark_parser(text, &MarkdownOptions::default()).into_offset_iter() {
         match event {
             Event::Start(tag) => closed += usize::from(opens_closed(&tag)),
             Event::End(tag) => closed -= usize::from(ends_closed(tag)),
             Event::InlineHtml(tag) if tag.starts_with("<a ") => in_link = true,
             Event::InlineHtml(tag) if tag.starts_with("</a") => in_link = false,
-            Event::Html(tags) if tags.contains(ANSWER) => in_answer = true,
-            Event::Html(tags) if tags.contains("</details>") => in_answer = false,
-            _ if closed > 0 || in_link || in_answer => {}
+            Event::Html(tags) if folds > 0 || ANSWERS.iter().any(|answer| tags.contains(answer)) => {
+                let count = |tag| tags.matches(tag).count();
+                folds = (folds + count("<details")).saturating_sub(count("</details>"));
+            }
+            _ if closed > 0 || in_link || folds > 0 => {}
             Event::Text(_) | Event::SoftBreak => found.add_words(text, range),
             Event::Code(_) => found.code.push(range),
             _ => {}
@@ -114,6 +116,8 @@ mod tests {
         let answer =
             "one\n\n<details class=\"wb-answer\"><summary>Answer</summary>\n\ntwo `x`\n\n</details>\n\nthree\n";
         assert_eq!(found(answer), (vec!["one", "three"], vec![]));
+        let solutions = format!("<details class=\"wb-solutions\">\n\nzero\n\n{answer}\n</details>\n\nfour\n");
+        assert_eq!(found(&solutions).0, ["four"]);
         assert_eq!(found("<details><summary>More</summary>\n\ntwo\n\n</details>\n").0, ["two"]);
     }
 

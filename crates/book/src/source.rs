@@ -28,6 +28,8 @@ pub enum For {
     /// The lab's own server. Its pages say so, and then ask it for live runs; pages elsewhere make no request at all. An
     /// exhibit that is missing or stale is a line on the terminal: whoever edits a scenario wants to see the page.
     Lab,
+    /// Machines that read what this one serves, and start nothing here. As for the lab, but no page asks for a run.
+    Guests,
 }
 
 /// An exhibit that cannot be shown. Why is in [`Source::told`]; here is what stands in its place where somebody writes.
@@ -91,7 +93,11 @@ impl Source {
     }
 
     pub(super) fn recording(&self, scenario: &str) -> anyhow::Result<Rc<Recording>> {
-        let scenario = self.scenario(scenario)?;
+        self.recording_of(self.scenario(scenario)?)
+    }
+
+    /// The recording of a scenario, or of an exercise.
+    pub(super) fn recording_of(&self, scenario: &Scenario) -> anyhow::Result<Rc<Recording>> {
         let name = &scenario.name;
         let known = self.recordings.borrow().get(name).cloned();
         let found = known.unwrap_or_else(|| {
@@ -167,6 +173,17 @@ impl Source {
     /// The workbook's folder.
     pub(super) fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// Every exercise, in the order of the book.
+    pub(super) fn exercises(&self) -> &[Exercise] {
+        &self.catalogue.exercises
+    }
+
+    /// A file of an exercise, as it is in the repository.
+    pub(super) fn exercise_file(&self, exercise: &Exercise, file: &str) -> anyhow::Result<String> {
+        let path = exercise.scenario.dir.join(file);
+        fs::read_to_string(path).with_context(|| format!("cannot read exercises/{}/{file}", exercise.name()))
     }
 
     /// What a scenario says about itself for the card.

@@ -231,11 +231,7 @@ impl Judge<'_> {
     }
 
     fn title(&self, name: &str) -> String {
-        match name {
-            // Whole MiB, in which memory is said elsewhere, would hide it.
-            "heap_kib" => "allocated memory, KiB".to_owned(),
-            name => self.exercise.scenario.statement.gauge(name).title(),
-        }
+        words::title(&self.exercise.scenario.statement.gauge(name))
     }
 
     fn unit(&self) -> &str {

@@ -17,6 +17,8 @@ pub const MINE: &str = "mine";
 pub const SOLUTION: &str = "solution";
 /// What the names of rejected sides begin with.
 pub const TRAP: &str = "trap-";
+/// The level at which nothing is said before the answer.
+const BLIND: u8 = 3;
 /// The steps of a ladder of hints.
 pub const HINTS: usize = 3;
 /// What a side may fail for, besides a gauge.
@@ -119,9 +121,37 @@ impl Exercise {
         self.facts.diagnosis.healthy
     }
 
+    /// True when nothing may hint at the answer before it is given.
+    pub fn is_blind(&self) -> bool {
+        self.facts.level == BLIND
+    }
+
+    /// Its level in words.
+    pub fn level(&self) -> &'static str {
+        match self.facts.level {
+            1 => "1, fix it",
+            2 => "2, find it",
+            _ => "3, blind",
+        }
+    }
+
     /// The gauge that tells the leak.
     pub fn gauge(&self) -> &str {
         self.facts.diagnosis.gauge.as_deref().unwrap_or(&self.scenario.statement.gauge)
+    }
+
+    /// Checks that the reader's copy can be read: it is the one side that somebody may move away.
+    ///
+    /// # Errors
+    /// One line, with the command that makes it anew.
+    pub fn check_mine(&self) -> anyhow::Result<()> {
+        let name = self.name();
+        let again = || {
+            format!(
+                "cannot read exercises/{name}/{MINE}.rs (begin anew: `cp exercises/{name}/{START}.rs exercises/{name}/{MINE}.rs`)"
+            )
+        };
+        fs::read_to_string(self.scenario.source(MINE)).with_context(again).map(drop)
     }
 
     /// The names of the accepted sides, `solution` first.

@@ -3,12 +3,20 @@
 use stage::gauge::{Gauge, Kind, Unit};
 
 const KIB_PER_MIB: u64 = 1024;
+/// A gauge of every exercise.
+const HEAP: &str = "heap_kib";
 /// So few milliseconds have a tenth.
 const FEW_MS: f64 = 10.0;
 
 /// A gauge as a reader says it.
 pub fn gauge_title(name: &str) -> String {
     Gauge::named(name).title()
+}
+
+/// A gauge as a sentence has it. What an exercise allocates is counted in KiB also where other memory is said in MiB: those would hide what a
+/// limit of some hundred KiB is about.
+pub fn title(gauge: &Gauge) -> String {
+    if gauge.name == HEAP { "allocated memory, KiB".to_owned() } else { gauge.title() }
 }
 
 /// A gauge as the title of a column or a row, with its unit: the numbers there have none. KiB would be too many digits for a

@@ -11,9 +11,9 @@ use std::{
 use anyhow::{Context, ensure};
 use evidence::{
     contract::{Fault, is_certain, judge},
-    exercise::{Exercise, SOLUTION},
+    exercise::{Exercise, MINE, SOLUTION},
     made_by,
-    series::{Gauges, Run, Sample},
+    series::{Run, Sample},
 };
 use serde::{Deserialize, Serialize};
 use stage::wire::SpawnSite;
@@ -124,6 +124,9 @@ pub type Tell<'a> = &'a (dyn Fn(Event) + Sync);
 pub async fn check(root: &Path, exercise: &Exercise, side: &str, on: Tell<'_>) -> anyhow::Result<Verdict> {
     let sides = [side.to_owned()];
     exercise.scenario.check_sides(&sides)?;
+    if side == MINE {
+        exercise.check_mine()?;
+    }
     let before = hash(root, exercise, side)?;
     let (seen, runs) = match all(root, exercise, &sides, on).await {
         Ok((mut seen, runs)) => (seen.remove(side).context("the side was not run")?, runs),
@@ -148,7 +151,7 @@ pub async fn check(root: &Path, exercise: &Exercise, side: &str, on: Tell<'_>) -
 
 /// The command that checks a side.
 pub fn command(name: &str, side: &str) -> String {
-    let side = if side == evidence::exercise::MINE { String::new() } else { format!(" --side {side}") };
+    let side = if side == MINE { String::new() } else { format!(" --side {side}") };
     format!("cargo lab check {name}{side}")
 }
 
@@ -239,8 +242,6 @@ fn judged(exercise: &Exercise, one: &Ended, solution: Option<&Ended>) -> Seen {
         in_doubt &= !faults.iter().any(|fault| is_certain(exercise, run, fault));
         in_doubt &=
             beside.is_none_or(|beside| is_late(run) || is_late(beside) || !judge(exercise, beside, beside).is_empty());
-        // What came to rest twice, and is more after more work, is left however late the machine was.
-        in_doubt &= !(run.report.settled && faults.iter().any(|fault| grows(run, &fault.key)));
     }
     let outcome = match faults.is_empty() {
         true if beside.is_some() => Outcome::Passed,
@@ -248,14 +249,6 @@ fn judged(exercise: &Exercise, one: &Ended, solution: Option<&Ended>) -> Seen {
         _ => Outcome::TooBusy,
     };
     Seen { outcome, faults, run: one.run.clone(), said: one.said.clone() }
-}
-
-/// True when so much of a gauge is left after N units, and so much more after 4N, that no late unit explains it.
-fn grows(run: &Run, gauge: &str) -> bool {
-    let report = &run.report;
-    let rise = |gauges: &Gauges| Some(gauges.get(gauge)?.saturating_sub(*report.before.get(gauge)?));
-    let early = report.plateau.as_ref().and_then(|plateau| rise(&plateau.gauges)).unwrap_or(0);
-    early > 0 && rise(&report.after).is_some_and(|late| late >= 2 * early)
 }
 
 fn is_late(run: &Run) -> bool {

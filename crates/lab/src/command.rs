@@ -71,6 +71,9 @@ pub struct Serve {
     /// workbook's programs
     #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     bind: IpAddr,
+    /// Serve the book for reading: with its recorded runs, and nothing can be started. For a class, with `--bind` and `--host`
+    #[arg(long)]
+    read_only: bool,
 }
 
 /// Takes no arguments.
@@ -128,11 +131,17 @@ impl Serve {
     }
 
     async fn serve(&self, root: &Path) -> anyhow::Result<ExitCode> {
-        let server = Server::bind(root, SocketAddr::new(self.bind, self.port), &self.host).await?;
+        let whom = if self.read_only { book::For::Guests } else { book::For::Lab };
+        let server = Server::bind(root, SocketAddr::new(self.bind, self.port), &self.host, whom).await?;
         let url = server.url()?;
         say!("the book is at {url}   (Ctrl-C ends it)");
         if !self.bind.is_loopback() {
-            eprintln!("warning: whoever reaches {} of this machine can read the book and run its programs", self.bind);
+            let may = if self.read_only {
+                "read the book; nobody can start anything"
+            } else {
+                "read the book and run its programs"
+            };
+            eprintln!("warning: whoever reaches {} of this machine can {may}", self.bind);
         }
         let open = async {
             if !self.no_open

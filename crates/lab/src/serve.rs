@@ -1,10 +1,15 @@
-//! Serves the book, rebuilds it when it changes, and runs pairs for the page that asks. On loopback, unless told otherwise.
+//! Serves the book, rebuilds it when it changes, and runs pairs and checks for the page that asks, or, told so, nothing at all. On loopback,
+//! unless told otherwise.
 
+mod check;
 mod connections;
 mod folder;
+mod lines;
 mod page;
 mod patient;
+mod reading;
 mod run;
+mod state;
 mod watch;
 
 use std::{
@@ -15,9 +20,10 @@ use std::{
 };
 
 use axum::{Router, extract::DefaultBodyLimit, middleware};
+use book::For;
 use tokio::net::TcpListener;
 
-use self::{connections::Limits, watch::Builder};
+use self::{connections::Limits, state::Lab, watch::Builder};
 pub use crate::same_site::Name;
 use crate::same_site::{self, Hosts};
 
@@ -29,19 +35,21 @@ pub struct Server {
     listener: TcpListener,
     root: Arc<Path>,
     hosts: Hosts,
+    whom: For,
     builder: Builder,
 }
 
 impl Server {
-    /// Binds the port and builds the book. `names` are the names under which it answers besides `localhost` and any address.
+    /// Binds the port and builds the book. `names` are the names under which it answers besides `localhost` and any address. For
+    /// [`For::Guests`] it serves pages, and neither runs nor tells anything else.
     ///
     /// # Errors
     /// When the port is taken, or the book does not build.
-    pub async fn bind(root: &Path, addr: SocketAddr, names: &[Name]) -> anyhow::Result<Self> {
+    pub async fn bind(root: &Path, addr: SocketAddr, names: &[Name], whom: For) -> anyhow::Result<Self> {
         let listener = TcpListener::bind(addr).await.map_err(|error| cannot_listen(addr, &error))?;
         let root: Arc<Path> = root.into();
-        let builder = Builder::new(&root).await?;
-        Ok(Self { listener, root, hosts: Hosts::new(names), builder })
+        let builder = Builder::new(&root, whom).await?;
+        Ok(Self { listener, root, hosts: Hosts::new(names), whom, builder })
     }
 
     /// The address of the first page, for a browser on this machine.
@@ -55,8 +63,14 @@ impl Server {
 
     /// Serves and rebuilds for ever. Dropping the future, and the runtime it ran on, ends every program a page started.
     pub async fn run(self) -> std::convert::Infallible {
+        let live = if self.whom == For::Guests {
+            reading::router()
+        } else {
+            let lab = Lab::new(self.root);
+            run::router(lab.clone()).merge(check::router(lab))
+        };
         let app = Router::new()
-            .merge(run::router(self.root))
+            .merge(live)
             .merge(page::router(self.builder.site()))
             .layer(DefaultBodyLimit::max(BODY_MAX))
             .layer(middleware::from_fn_with_state(self.hosts, same_site::check));

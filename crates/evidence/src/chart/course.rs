@@ -9,7 +9,7 @@ use stage::{
 
 use crate::{
     series::{Phase, Recording, Run, Series},
-    words::grouped,
+    words::{self, grouped},
 };
 
 /// The gauge that a series keeps apart: what the other witness counts.
@@ -67,7 +67,7 @@ impl<'a> Course<'a> {
     }
 }
 
-/// The gauges to choose from: the scenario's headline, its own, the stage's, and what the console counts.
+/// The gauges to choose from: the scenario's headline, its own, the stage's, and what the console counts, where there was one.
 pub fn gauges(statement: &Statement, courses: &[Course<'_>]) -> Vec<Gauge> {
     let mut names: Vec<_> = courses.iter().flat_map(|course| course.series.gauges.keys()).map(String::as_str).collect();
     names.sort_by_key(|&name| (name != statement.gauge, Gauge::named(name).is_of_stage(), rank(name)));
@@ -82,7 +82,7 @@ pub fn gauges(statement: &Statement, courses: &[Course<'_>]) -> Vec<Gauge> {
 
 /// The gauge as the drawing names it. Memory is drawn in MiB: KiB would be too many digits.
 pub(super) fn title(gauge: &Gauge) -> String {
-    if gauge.unit == Unit::Kibibytes { gauge.title().replace("KiB", "MiB") } else { gauge.title() }
+    if gauge.unit == Unit::Kibibytes { gauge.title().replace("KiB", "MiB") } else { words::title(gauge) }
 }
 
 /// A value as it is drawn and said.
@@ -100,6 +100,7 @@ pub fn label(gauge: &Gauge) -> String {
     match gauge.name.as_str() {
         "console_tasks" => "console".to_owned(),
         "rss_kib" => "memory".to_owned(),
+        "heap_kib" => "heap".to_owned(),
         _ if gauge.is_of_stage() => gauge.column().to_owned(),
         _ => title(gauge),
     }

@@ -114,7 +114,10 @@ impl<'a> Line<'a> {
         let seconds = |ms: &u64| *ms as f64 / 1000.0;
         let values = course.values(gauge).iter().map(|value| shown(gauge, *value));
         let points: Vec<_> = course.series.elapsed_ms.iter().map(seconds).zip(values).collect();
-        let quiet = course.series.phase.iter().position(|phase| *phase == Phase::Quiet);
+        // A check has two loads, with a rest between them that is part of it.
+        let phases = &course.series.phase;
+        let loaded = phases.iter().rposition(|phase| *phase == Phase::Load).map_or(0, |at| at + 1);
+        let quiet = phases[loaded..].iter().position(|phase| *phase == Phase::Quiet).map(|at| loaded + at);
         let load_ends = points.get(quiet.unwrap_or(points.len().saturating_sub(1)))?.0;
         Some(Self { side: course.side, points, load_ends, quiet: quiet.is_some() || !course.running })
     }

@@ -13,6 +13,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use book::For;
 use tokio::{sync::watch, time::Instant};
 
 use super::folder::Folder;
@@ -24,7 +25,12 @@ const STILL: u32 = 3;
 /// Whatever never stands still is built after this.
 const STILL_LIMIT: Duration = Duration::from_secs(10);
 /// The book's own files, and what its records are held against. What pages include is found in the pages.
-const OWN: [&str; 5] = ["Cargo.lock", "book", "book.toml", "crates/stage/src", "scenarios"];
+const OWN: [&str; 6] = ["Cargo.lock", "book", "book.toml", "crates/stage/src", "exercises", "scenarios"];
+/// Where exercises are, and the files of each that are the reader's own: no page shows them, and each save would build the book.
+const EXERCISES: &str = "exercises";
+const OF_THE_READER: [&str; 2] = ["mine.rs", "guard.rs"];
+/// In the name of what a reset keeps of them.
+const KEPT: &str = ".old-";
 
 /// The book as it is served now.
 #[derive(Clone, Debug, Default)]
@@ -47,6 +53,7 @@ pub(super) struct Builder {
     folder: Folder,
     site: watch::Sender<Site>,
     sources: Arc<BTreeSet<PathBuf>>,
+    whom: For,
     built: Stamp,
 }
 
@@ -55,10 +62,10 @@ impl Builder {
     ///
     /// # Errors
     /// When the book does not build, or there is no place for it.
-    pub(super) async fn new(root: &Arc<Path>) -> anyhow::Result<Self> {
+    pub(super) async fn new(root: &Arc<Path>, whom: For) -> anyhow::Result<Self> {
         let folder = Folder::new(root)?;
         let site = watch::Sender::new(Site::default());
-        let mut builder = Self { root: root.clone(), folder, site, sources: Arc::default(), built: 0 };
+        let mut builder = Self { root: root.clone(), folder, site, sources: Arc::default(), whom, built: 0 };
         let built = builder.build().await?;
         builder.publish(built);
         Ok(builder)
@@ -97,8 +104,8 @@ impl Builder {
         // Before the build: what changes during it is built again.
         self.built = self.stamp().await?;
         let dest = self.folder.other_than(&self.site.borrow().folder);
-        let root = self.root.clone();
-        tokio::task::spawn_blocking(move || book::build(&root, Some(&dest), book::For::Lab)).await?
+        let (root, whom) = (self.root.clone(), self.whom);
+        tokio::task::spawn_blocking(move || book::build(&root, Some(&dest), whom)).await?
     }
 
     /// Serves a new build; true when the one before had failed.
@@ -163,6 +170,9 @@ fn look(root: &Path, sources: &BTreeSet<PathBuf>) -> io::Result<Stamp> {
 }
 
 fn look_into(path: &Path, hasher: &mut DefaultHasher) -> io::Result<()> {
+    if is_of_the_reader(path) {
+        return Ok(());
+    }
     let meta = match fs::metadata(path) {
         Ok(meta) => meta,
         // Removed since it was listed; the next look sees the rest.
@@ -177,6 +187,13 @@ fn look_into(path: &Path, hasher: &mut DefaultHasher) -> io::Result<()> {
     entries.retain(|entry| !passes(&entry.file_name().to_string_lossy()));
     entries.sort_by_key(fs::DirEntry::file_name);
     entries.iter().try_for_each(|entry| look_into(&entry.path(), hasher))
+}
+
+/// `exercises/NAME/mine.rs`, and what else a reader keeps there.
+fn is_of_the_reader(path: &Path) -> bool {
+    let in_exercise = path.ancestors().nth(2).is_some_and(|folder| folder.ends_with(EXERCISES));
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    in_exercise && (OF_THE_READER.contains(&&*name) || name.contains(KEPT))
 }
 
 /// Names of files that editors and builds make beside those that somebody writes.

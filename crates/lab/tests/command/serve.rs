@@ -2,6 +2,7 @@
 
 mod build;
 mod names;
+mod practice;
 mod sockets;
 
 use std::{

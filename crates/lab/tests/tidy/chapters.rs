@@ -44,7 +44,7 @@ fn every_page_and_picture_belongs_to_something() {
         }
     }
     for page in questions::pages(&root()).iter().filter(|page| !summary.contains(&format!("({page}.md)"))) {
-        problems.push(format!("{} has no page in SUMMARY.md: delete it", questions::file(page)));
+        problems.push(format!("{} has no page in SUMMARY.md: delete it", questions::place(&root(), page)));
     }
     let (recordings, pictures) = (stems("book/recordings", "json"), stems("book/src/screens", "svg"));
     for left in recordings.iter().chain(&pictures).filter(|name| *name != "claims" && !names.contains(*name)) {
@@ -137,7 +137,7 @@ fn words_of(line: &str) -> usize {
 
 /// Words of what a page asks. Reasons have a limit of their own.
 fn asked(page: &str) -> usize {
-    if !root().join(questions::file(page)).exists() {
+    if !root().join(questions::place(&root(), page)).exists() {
         return 0;
     }
     let all = questions::read(&root(), page).questions.unwrap_or_default();

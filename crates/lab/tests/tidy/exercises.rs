@@ -93,7 +93,10 @@ fn mine_is_start_but_for_the_line_that_runs_it() {
     each(|one| {
         let (start, mine) = (text(one, "start.rs"), text(one, "mine.rs"));
         let expected = start.replace(&one.scenario.bin(START), &one.scenario.bin(MINE));
-        problem(mine != expected, "mine.rs is not start.rs: `git checkout` it, or copy start.rs to it")
+        problem(
+            mine != expected,
+            "mine.rs must be pristine in a commit: `git restore --staged --worktree` it, or copy start.rs to it",
+        )
     });
 }
 
@@ -105,8 +108,10 @@ fn problem(is_so: bool, why: impl Into<String>) -> Vec<String> {
 fn the_guard_is_empty_and_only_start_and_mine_have_one() {
     each(|one| {
         let words = |text: &str| text.replace("//!", " ").split_whitespace().collect::<Vec<_>>().join(" ");
-        let mut problems =
-            problem(words(&text(one, "guard.rs")) != words(&guard_text(one.name())), "guard.rs is not as it is given");
+        let mut problems = problem(
+            words(&text(one, "guard.rs")) != words(&guard_text(one.name())),
+            "guard.rs must be pristine in a commit: `git restore --staged --worktree` it",
+        );
         problems
             .extend(problem(!one.scenario.dir.join("guard-solution.rs").is_file(), "there is no guard-solution.rs"));
         for side in one.scenario.side_names() {

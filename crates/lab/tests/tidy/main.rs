@@ -28,9 +28,24 @@ fn scenarios() -> Vec<Scenario> {
     Catalogue::read(&root()).unwrap().whole().unwrap().to_vec()
 }
 
+/// Of a reader's own file the text that would be committed: while somebody practises, nothing here fails.
 fn read(path: impl AsRef<Path>) -> String {
+    if let Some(text) = path.as_ref().to_str().filter(|path| is_of_a_reader(path)).and_then(staged) {
+        return text;
+    }
     let path = root().join(path);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// `exercises/NAME/mine.rs` and `guard.rs`.
+fn is_of_a_reader(path: &str) -> bool {
+    path.starts_with("exercises/") && ["/mine.rs", "/guard.rs"].iter().any(|own| path.ends_with(own))
+}
+
+/// What git would commit of a file; none of one that it does not know yet.
+fn staged(path: &str) -> Option<String> {
+    let output = std::process::Command::new("git").args(["show", &format!(":{path}")]).current_dir(root()).output();
+    output.ok().filter(|output| output.status.success()).and_then(|output| String::from_utf8(output.stdout).ok())
 }
 
 fn fail_on(problems: Vec<String>) {

@@ -5,6 +5,7 @@ fn root() -> tempfile::TempDir {
     fs::create_dir_all(root.path().join("book/src")).unwrap();
     fs::create_dir_all(root.path().join("crates/shown/src")).unwrap();
     fs::create_dir_all(root.path().join("crates/other")).unwrap();
+    fs::create_dir_all(root.path().join("exercises/a")).unwrap();
     fs::write(root.path().join("book.toml"), "[book]\nsrc = \"book/src\"\n").unwrap();
     let page = "# A page\n{{#include ../../crates/shown/src/lib.rs:part}}\n{{#include ../../crates/shown/src/a.rs}}\n";
     fs::write(root.path().join("book/src/page.md"), page).unwrap();
@@ -32,6 +33,10 @@ fn what_the_book_is_made_from_is_seen_and_nothing_else() {
     ] {
         assert!(is_seen(path), "{path}");
     }
+    assert!(is_seen("exercises/a/start.rs") && is_seen("exercises/a/Cargo.toml"));
+    for path in ["exercises/a/mine.rs", "exercises/a/guard.rs", "exercises/a/mine.rs.old-1", "progress.toml"] {
+        assert!(!is_seen(path), "{path} is the reader's own");
+    }
     for path in ["crates/other/lib.rs", "README.md", "book/src/.page.md.swp", "book/src/page.md~", "book/src/4913"] {
         assert!(!is_seen(path), "{path}");
     }
@@ -57,7 +62,9 @@ fn mdbook_watches_what_the_lab_watches() {
     // mdBook looks at its own file by itself. A folder that is not there ends `mdbook watch`, so all of `book` is one.
     let mut wanted: BTreeSet<_> = sources(root);
     wanted.remove(Path::new("book.toml"));
-    wanted.retain(|path| !path.starts_with("scenarios") || path == Path::new("scenarios"));
+    for whole in ["scenarios", "exercises"] {
+        wanted.retain(|path| !path.starts_with(whole) || path == Path::new(whole));
+    }
     assert_eq!(extra, wanted, "extra-watch-dirs of book.toml");
 }
 
@@ -65,7 +72,7 @@ async fn builder(root: &tempfile::TempDir) -> Builder {
     fs::write(root.path().join("book/src/SUMMARY.md"), "# Summary\n[A page](start.md)\n").unwrap();
     fs::write(root.path().join("book/src/start.md"), "# A page\n").unwrap();
     fs::create_dir_all(root.path().join("scenarios")).unwrap();
-    Builder::new(&Arc::from(root.path())).await.unwrap()
+    Builder::new(&Arc::from(root.path()), For::Lab).await.unwrap()
 }
 
 /// Writes into a page ten times a second, of the tests' own clock.

@@ -1,7 +1,11 @@
+use std::{path::Path, time::Duration};
+
+use evidence::{catalogue::Catalogue, chart::Live};
 use futures_util::StreamExt;
 use stage::wire::{Phase, Sample};
 
 use super::*;
+use crate::pair::Event;
 
 /// Nothing that is waited for takes longer, on a busy machine.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -17,20 +21,6 @@ fn drawings() -> Vec<Drawing> {
     let catalogue = Catalogue::read(&root).unwrap();
     let statement = &catalogue.find("unconsumed-send").unwrap().statement;
     Live::new(statement.clone(), vec!["leak".to_owned()], None).push("leak", &sample(1), 1)
-}
-
-#[test]
-fn two_runs_of_two_sides_or_one_of_more() {
-    let runs = Arc::new(Semaphore::new(RUNS_MAX as usize));
-    let ask = |sides: usize| runs.clone().try_acquire_many_owned(places(sides)).ok();
-    let (first, second) = (ask(2), ask(1));
-    assert!(first.is_some() && second.is_some());
-    assert!(ask(1).is_none());
-    drop(first);
-    assert!(ask(3).is_none(), "a run of three beside another");
-    drop(second);
-    let alone = ask(8);
-    assert!(alone.is_some() && ask(1).is_none());
 }
 
 #[tokio::test]
