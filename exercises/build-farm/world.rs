@@ -113,7 +113,7 @@ fn count_crashes() {
     ONCE.call_once(|| {
         let others = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
-            if !info.location().is_some_and(|location| location.file() == file!()) {
+            if info.location().is_none_or(|location| location.file() != file!()) {
                 others(info);
             } else if CRASHES.fetch_add(1, Ordering::Relaxed) == 0 {
                 eprintln!("{info}\n(later ones are counted)");

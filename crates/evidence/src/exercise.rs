@@ -30,7 +30,7 @@ const GAUGES: [&str; 3] = ["unfinished", "repeated", "heap_kib"];
 pub fn guard_text(name: &str) -> String {
     format!(
         "//! Your guard: one `#[leakcheck::test]` that fails on `start.rs` and passes on your copy. `cargo lab guard {name}` tries it on\n\
-         //! both. `World::open()` gives you the peers and the service, `unit(n)` asks for one unit of work.\n"
+         //! both. `World::open()` gives you the peers and the service, `unit(n)` asks for one unit of work, `close()` ends the service.\n"
     )
 }
 
