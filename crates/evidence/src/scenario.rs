@@ -12,6 +12,9 @@ use stage::Statement;
 
 use crate::{side::Side, topic::Topic};
 
+/// The reader's copy of an exercise.
+const MINE: &str = "mine";
+
 /// One scenario: a package under `scenarios/`.
 #[derive(Clone, Debug)]
 pub struct Scenario {
@@ -93,7 +96,7 @@ impl Scenario {
             let read = fs::read_to_string(dir.join(&bin.path));
             let source = match (within, side) {
                 // The reader's own copy hides no exercise, whatever becomes of it: who runs it says what is wrong with it.
-                ("exercises", "mine") => read.unwrap_or_default(),
+                ("exercises", MINE) => read.unwrap_or_default(),
                 _ => read.with_context(|| format!("cannot read {within}/{name}/{}", bin.path.display()))?,
             };
             sides.push(Side::read(side, &source));
@@ -109,6 +112,27 @@ impl Scenario {
             shown: metadata.shown,
             sides,
         })
+    }
+
+    /// The package's folder, from the root.
+    pub fn folder(&self) -> String {
+        let within = self
+            .dir
+            .parent()
+            .and_then(Path::file_name)
+            .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        format!("{within}/{}", self.name)
+    }
+
+    /// True for the scenario of an exercise.
+    pub fn is_exercise(&self) -> bool {
+        self.folder().starts_with("exercises/")
+    }
+
+    /// The sides that are run and recorded: of an exercise all but the reader's copy.
+    pub fn recorded_sides(&self) -> Vec<String> {
+        let is_recorded = |name: &String| !(self.is_exercise() && name == MINE);
+        self.side_names().into_iter().filter(is_recorded).collect()
     }
 
     /// `unconsumed-send-leak`.

@@ -6,13 +6,14 @@ mod said;
 
 use std::{
     fs,
+    io::ErrorKind,
     path::{Path, PathBuf},
     process::Stdio,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use evidence::exercise::{Exercise, MINE, START, TRAP};
 use tokio::{io::AsyncReadExt, process::Command, time::timeout};
 
@@ -88,11 +89,13 @@ pub fn has_test(exercise: &Exercise) -> bool {
 /// Builds the guard's tests, or says what the guard is worth where that needs no run.
 async fn build(root: &Path, exercise: &Exercise, on: Tell<'_>) -> anyhow::Result<Result<Built, Judged>> {
     let read = |file: &str| {
-        let missing = || {
-            let path = format!("exercises/{}/{file}", exercise.name());
-            format!("{path} is missing: `git checkout -- {path}` brings it back")
-        };
-        fs::read_to_string(exercise.scenario.dir.join(file)).with_context(missing)
+        let path = format!("exercises/{}/{file}", exercise.name());
+        match fs::read_to_string(exercise.scenario.dir.join(file)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                Err(anyhow!("{path} is missing: `git checkout -- {path}` brings it back"))
+            }
+            read => read.with_context(|| format!("cannot read {path}")),
+        }
     };
     let (source, start, mine) = (read(FILE)?, read("start.rs")?, read("mine.rs")?);
     if let Some(judged) = judge::at_sight(&source) {

@@ -281,7 +281,7 @@ impl<'a> Session<'a> {
             }
             Event::Started { .. } => self.change(|state| state.doing = Doing::Running),
             Event::Sample { side, sample } => {
-                self.quietly(|state| state.series.entry(side).or_default().push(&sample, 0));
+                self.quietly(|state| state.sample(side, sample));
                 self.show();
             }
             Event::Verdict(_) | Event::Error { .. } => {}

@@ -13,8 +13,6 @@ pub(crate) enum End {
 pub(crate) struct Test {
     pub(crate) name: String,
     pub(crate) end: End,
-    /// It has a `#[should_panic]`.
-    pub(crate) should_panic: bool,
     /// Its last panic; none where it failed otherwise, or did not fail.
     pub(crate) panic: Option<Panic>,
     /// A report of `leakcheck` is among what it printed.
@@ -64,13 +62,10 @@ pub(crate) fn tests(output: &str) -> Vec<Test> {
             "ignored" => End::Ignored,
             _ => return None,
         };
-        let (name, should_panic) = match name.strip_suffix(" - should panic") {
-            Some(name) => (name, true),
-            None => (name, false),
-        };
+        let name = name.trim_end_matches(" - should panic");
         let said = section(output, name);
         let prints_report = said.lines().any(|line| line.contains("leak: "));
-        Some(Test { name: name.to_owned(), end, should_panic, panic: panics(said).pop(), prints_report })
+        Some(Test { name: name.to_owned(), end, panic: panics(said).pop(), prints_report })
     });
     ends.collect()
 }
@@ -115,11 +110,8 @@ mod tests {
     #[test]
     fn each_test_has_its_end_and_its_last_panic() {
         let tests = tests(OUTPUT);
-        let ends: Vec<_> = tests.iter().map(|test| (&*test.name, test.end, test.should_panic)).collect();
-        assert_eq!(
-            ends,
-            [("guard::a", End::Failed, false), ("guard::b", End::Passed, true), ("guard::c", End::Ignored, false)]
-        );
+        let ends: Vec<_> = tests.iter().map(|test| (&*test.name, test.end)).collect();
+        assert_eq!(ends, [("guard::a", End::Failed), ("guard::b", End::Passed), ("guard::c", End::Ignored)]);
         let panic = tests[0].panic.as_ref().unwrap();
         assert_eq!(panic.at, "exercises/x/guard.rs:9:1");
         assert!(panic.is_report());

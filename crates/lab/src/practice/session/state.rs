@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use evidence::{
     exercise::{Exercise, HINTS},
-    series::Series,
+    series::{Sample, Series},
 };
 
 use crate::{
@@ -85,19 +85,23 @@ impl<'a> State<'a> {
         }
     }
 
-    /// The exercise and what was done of it, in one line.
+    /// The exercise and what was done of it, in one line that is short where little was done.
     pub(crate) fn heading(&self) -> String {
-        let facts = &self.exercise.facts;
-        let done = |done: bool| if done { "yes" } else { "no" };
-        format!(
-            "{}  level {}  answer {}  fix {}  guard {}  hints {}/{HINTS}",
-            self.exercise.name(),
-            facts.level,
-            list::answered(&self.entry).replace('-', "no"),
-            done(self.entry.passed.is_some()),
-            done(self.entry.guarded.is_some()),
-            self.entry.hints,
-        )
+        let (facts, entry) = (&self.exercise.facts, &self.entry);
+        let mut parts = vec![self.exercise.name().to_owned(), format!("level {}", facts.level)];
+        parts.extend((entry.hints > 0).then(|| format!("hints {}/{HINTS}", entry.hints)));
+        parts.extend(entry.answered.is_some().then(|| format!("answers {}", list::answered(entry))));
+        parts.extend(entry.passed.is_some().then(|| "passed".to_owned()));
+        parts.extend(entry.guarded.is_some().then(|| "guarded".to_owned()));
+        parts.join(", ")
+    }
+
+    /// Keeps of a sample what the exercise is judged by: other gauges would be read for signs.
+    pub(crate) fn sample(&mut self, side: String, mut sample: Sample) {
+        let (goal, limits) = (self.exercise.goal(), &self.exercise.facts.limits);
+        let gauge = self.exercise.gauge();
+        sample.gauges.retain(|name, _| name == gauge || goal.contains_key(name) || limits.contains_key(name));
+        self.series.entry(side).or_default().push(&sample, 0);
     }
 
     /// Everything below the chart.
@@ -184,7 +188,7 @@ impl<'a> State<'a> {
         missing.iter().map(what).collect::<Vec<_>>().join(", ")
     }
 
-    /// The steps of the ladder that were taken; the next one is taken first, where it may be.
+    /// The step of the ladder that was taken last.
     pub(crate) fn hint(&self) -> String {
         let taken = self.entry.hints.min(HINTS);
         match self.exercise.facts.hints.get(taken.saturating_sub(1)) {
@@ -212,3 +216,6 @@ pub(crate) fn keys(width: usize) -> &'static str {
         _ => "h hint a answer g guard s solution r reset n q",
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,12 @@
+// not-built: the guard does not compile: error[E0599]
+use exercise::World as _;
+
+use crate::world::World;
+
+#[leakcheck::test]
+async fn a_scan_leaves_no_task_behind() {
+    let world = World::open().await.unwrap();
+    let scans = leakcheck::scope();
+    world.unit(0).await.unwrap();
+    scans.assert_all().await;
+}
