@@ -19,7 +19,7 @@ pub(super) fn text(of: &Ingredients, order: Order, nouns: &Nouns, sources: &File
     format!(
         "# The task\n\n{}\n\nYou have **{} minutes**, the conversation included. Think aloud: the way counts as much as the result.\n\n\
          ## Run it\n\n```sh\ncargo run\n```\n\nThe first build fetches and compiles some {} crates: do it before the interview. A run offers {} {units} in \
-         about {seconds} seconds, waits until the counts stand still, and reports. Its last line says `GREEN` or `RED` and why; the exit code is 0 \
+         about {seconds} s, waits until the counts stand still, and reports. Its last line says `GREEN` or `RED` and why; the exit code is 0 \
          or 1, and 3 when the machine was too busy to tell. `cargo run -- --help` has more: fewer units, another rate.\n\n\
          While it runs, it prints a line a second:\n\n{}\n\
          If you know tokio-console (`cargo install tokio-console`), it connects while the service runs: `cargo run -- --hold`, and \
