@@ -32,6 +32,15 @@ pub struct Catalogue {
     pub broken: Vec<Broken>,
 }
 
+/// What a name stands for.
+#[derive(Clone, Copy, Debug)]
+pub enum Found<'a> {
+    /// A scenario.
+    Scenario(&'a Scenario),
+    /// An exercise.
+    Exercise(&'a Exercise),
+}
+
 /// A scenario that cannot be read.
 #[derive(Clone, Debug)]
 pub struct Broken {
@@ -113,6 +122,21 @@ impl Catalogue {
         }
         let names: Vec<_> = self.scenarios.iter().map(|one| one.name.as_str()).collect();
         self.scenarios.iter().find(|one| one.name == name).with_context(|| unknown("scenario", name, &names))
+    }
+
+    /// The scenario or the exercise called `name`.
+    ///
+    /// # Errors
+    /// When there is neither, with the nearest name, where one is near; or when it cannot be read.
+    pub fn find_any(&self, name: &str) -> anyhow::Result<Found<'_>> {
+        let scenarios = self.scenarios.iter().map(|one| one.name.as_str());
+        let names: Vec<_> = scenarios.chain(self.exercises.iter().map(Exercise::name)).collect();
+        let is_known = names.contains(&name) || self.broken.iter().any(|broken| broken.name == name);
+        ensure!(is_known, "{}", unknown("scenario or exercise", name, &names));
+        match self.exercises.iter().find(|one| one.name() == name) {
+            Some(exercise) => Ok(Found::Exercise(exercise)),
+            None => self.find(name).map(Found::Scenario),
+        }
     }
 
     /// All scenarios, for what is made of all of them.

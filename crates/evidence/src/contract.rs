@@ -44,6 +44,15 @@ pub fn judge(exercise: &Exercise, ran: &Run, solution: &Run) -> Vec<Fault> {
     faults
 }
 
+/// True for a fault that no busy machine makes: a count that stood still in the middle of the load and at its end, and that grew with the work.
+/// Times and answers may be the machine's doing, and so may be what was counted before it came to rest.
+pub fn is_certain(exercise: &Exercise, ran: &Run, fault: &Fault) -> bool {
+    let judge = Judge { exercise, ran };
+    let is_maximum = exercise.scenario.statement.gauge(&fault.key).kind == Kind::Maximum;
+    let grew = judge.rise(&fault.key).is_some_and(|(early, late)| 0 < early && early < late);
+    grew && !is_maximum && ran.report.settled && ran.report.stopped.is_none()
+}
+
 /// Holds the faults of a side against what the exercise says of it: a solution passes, and whatever is to fail fails for its own reason.
 ///
 /// # Errors

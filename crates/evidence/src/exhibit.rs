@@ -9,6 +9,8 @@
 //! | screens | `book/src/screens/NAME.{svg,txt}`     | `scripts/pair NAME --capture`                  | `shown.json` beside `guard.txt` |
 //! | claims  | `book/recordings/claims.json`         | `cargo run --bin claims` and `claims-console`  | in the file, by claim   |
 //!
+//! An exercise has runs and nothing else: every side but the reader's copy, beside its `solution`.
+//!
 //! The page *A leak test for your own code* shows what `leakcheck`'s tests say: tables of that package, called `leak-test` here.
 
 use std::{
@@ -61,12 +63,14 @@ pub struct Exhibit {
 /// All exhibits of one name.
 #[derive(Clone, Debug)]
 pub struct Exhibits {
-    /// A scenario's, or [`LEAK_TEST`].
+    /// A scenario's or an exercise's, or [`LEAK_TEST`].
     pub name: String,
     /// The package's folder, from the root.
     pub dir: String,
     /// What is shown of it.
     pub all: Vec<Exhibit>,
+    /// Of an exercise what its runs are made from, besides its crates: neither the reader's files nor what is asked about it.
+    exercise: Option<Vec<String>>,
 }
 
 /// What made an exhibit, and which contents it made.
@@ -122,15 +126,21 @@ impl fmt::Display for Kind {
 }
 
 impl Exhibits {
-    /// What is shown of a scenario.
+    /// What is shown of a scenario, or of an exercise.
     pub fn of(scenario: &Scenario) -> Self {
-        let (name, dir) = (&scenario.name, format!("scenarios/{}", scenario.name));
+        let (name, dir) = (&scenario.name, scenario.folder());
         let one = |file: String, kind| Exhibit { file, kind, command: None };
+        if scenario.is_exercise() {
+            let sides = scenario.recorded_sides().into_iter().map(|side| format!("{dir}/{side}.rs"));
+            let sources = sides.chain(["world.rs", "Cargo.toml"].map(|file| format!("{dir}/{file}"))).collect();
+            let all = vec![one(recording_file(name), Kind::Runs)];
+            return Self { name: name.clone(), dir, all, exercise: Some(sources) };
+        }
         let mut all = vec![one(format!("{dir}/guard.txt"), Kind::Guards)];
         all.extend(tables(&dir, &scenario.shown));
         all.push(one(recording_file(name), Kind::Runs));
         all.extend(["svg", "txt"].map(|ext| one(format!("book/src/screens/{name}.{ext}"), Kind::Screens)));
-        Self { name: name.clone(), dir, all }
+        Self { name: name.clone(), dir, all, exercise: None }
     }
 
     /// What the page on leak tests shows.
@@ -142,7 +152,7 @@ impl Exhibits {
         let text = fs::read_to_string(root.join(&file)).with_context(|| format!("cannot read {file}"))?;
         let manifest: Manifest = toml::from_str(&text).context(file)?;
         let all = tables(LEAKCHECK, &manifest.package.metadata.shown).collect();
-        Ok(Self { name: LEAK_TEST.into(), dir: LEAKCHECK.into(), all })
+        Ok(Self { name: LEAK_TEST.into(), dir: LEAKCHECK.into(), all, exercise: None })
     }
 
     /// The exhibit whose file is called `name` in the package's folder.
@@ -167,6 +177,12 @@ impl Exhibits {
             let tests = ["tests/page", "tests/plain_build.rs"].map(|part| format!("{LEAKCHECK}/{part}"));
             let sources = leakcheck().into_iter().chain(tests).collect();
             return Ingredients { sources, made, packages: vec![package(LEAKCHECK, true)] };
+        }
+        if let Some(own) = &self.exercise {
+            let crates = ["crates/stage", "crates/exercise"];
+            let sources = own.iter().cloned().chain(crates.map(|one| format!("{one}/src"))).collect();
+            let packages = [self.dir.as_str()].into_iter().chain(crates).map(|dir| package(dir, false)).collect();
+            return Ingredients { sources, made, packages };
         }
         let mut sources = vec![self.dir.clone(), "crates/stage/src".to_owned()];
         let mut packages =

@@ -14,7 +14,7 @@ use crate::{
     catalogue::Scenario,
     exhibit::{Exhibits, Kind, recording_file, renew},
     made_by::{MadeBy, check_day},
-    series::{ConsoleView, Recording, Report, Run, Series},
+    series::{Closing, ConsoleView, Recording, Report, Run, Series},
 };
 
 /// No number of a run is greater: the page's script could not tell such a one from its neighbour, and nobody measured it.
@@ -46,7 +46,7 @@ pub fn load(root: &Path, name: &str) -> anyhow::Result<Recording> {
     })
 }
 
-/// Checks that the record of a scenario is current, and has exactly its sides.
+/// Checks that the record of a scenario, or of an exercise, is current, and has exactly its sides.
 ///
 /// # Errors
 /// Says what changed and which command renews the record.
@@ -60,7 +60,7 @@ pub fn check_fresh(root: &Path, scenario: &Scenario) -> anyhow::Result<()> {
 /// Says what changed and which command renews the record.
 pub fn check_current(root: &Path, scenario: &Scenario, recording: &Recording) -> anyhow::Result<()> {
     let name = &scenario.name;
-    let mut sides = scenario.side_names();
+    let mut sides = scenario.recorded_sides();
     sides.sort();
     let recorded: Vec<_> = recording.sides.keys().cloned().collect();
     ensure!(recorded == sides, "{} has other sides than the scenario: {}", recording_file(name), renew(name));
@@ -118,6 +118,10 @@ fn examine_run(run: &Run, headline: &str) -> anyhow::Result<()> {
     examine_series(&run.series)?;
     examine_report(&run.report)?;
     examine_console(&run.console)?;
+    if let Some(Closing { took_ms, unfinished, repeated, median_us, .. }) = &run.closing {
+        let numbers = [*took_ms, *unfinished, *repeated, median_us.unwrap_or(0)];
+        examine_numbers(&numbers).context("how its service ended")?;
+    }
     let (seen, done) = (run.series.units_done.last(), run.report.units_done);
     ensure!(seen.is_some_and(|seen| *seen <= done), "its samples have done more units than its report");
     let there = run.series.gauges.contains_key(headline) && run.report.after.contains_key(headline);

@@ -12,6 +12,9 @@ use stage::Statement;
 
 use crate::{side::Side, topic::Topic};
 
+/// The reader's copy of an exercise.
+const MINE: &str = "mine";
+
 /// One scenario: a package under `scenarios/`.
 #[derive(Clone, Debug)]
 pub struct Scenario {
@@ -108,6 +111,27 @@ impl Scenario {
         })
     }
 
+    /// The package's folder, from the root.
+    pub fn folder(&self) -> String {
+        let within = self
+            .dir
+            .parent()
+            .and_then(Path::file_name)
+            .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        format!("{within}/{}", self.name)
+    }
+
+    /// True for the scenario of an exercise.
+    pub fn is_exercise(&self) -> bool {
+        self.folder().starts_with("exercises/")
+    }
+
+    /// The sides that are run and recorded: of an exercise all but the reader's copy.
+    pub fn recorded_sides(&self) -> Vec<String> {
+        let is_recorded = |name: &String| !(self.is_exercise() && name == MINE);
+        self.side_names().into_iter().filter(is_recorded).collect()
+    }
+
     /// `unconsumed-send-leak`.
     pub fn bin(&self, side: &str) -> String {
         format!("{}-{side}", self.name)
@@ -152,7 +176,7 @@ impl Scenario {
 /// What to do where a side is missing: of an exercise the reader's own copy, which is the one that somebody may move away.
 fn anew(within: &str, name: &str, side: &str) -> String {
     match (within, side) {
-        ("exercises", "mine") => format!(" (begin anew: `cp exercises/{name}/start.rs exercises/{name}/mine.rs`)"),
+        ("exercises", MINE) => format!(" (begin anew: `cp exercises/{name}/start.rs exercises/{name}/{MINE}.rs`)"),
         _ => String::new(),
     }
 }

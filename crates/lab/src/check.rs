@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context, ensure};
 use evidence::{
-    contract::{Fault, judge},
+    contract::{Fault, is_certain, judge},
     exercise::{Exercise, SOLUTION},
     made_by,
     series::{Run, Sample},
@@ -216,18 +216,20 @@ async fn until_told(
 fn judged(exercise: &Exercise, one: &Ended, solution: Option<&Ended>) -> Seen {
     let mut faults = one.faults.clone();
     let beside = solution.and_then(|solution| solution.run.as_ref());
-    // Without a report there is nothing that could be late.
-    let mut in_doubt = false;
+    // Who left a process behind, said nothing that could be late, or did nothing for so long while another did all its work.
+    let mut in_doubt = faults.is_empty() && !(one.stalled && beside.is_some());
     if let Some(run) = &one.run {
         // Where the solution itself did not come to its report, a side can be held against itself only, and not be believed.
         faults.extend(judge(exercise, run, beside.unwrap_or(run)));
-        in_doubt =
+        // What is certain stands first.
+        faults.sort_by_key(|fault| !is_certain(exercise, run, fault));
+        in_doubt &= !faults.iter().any(|fault| is_certain(exercise, run, fault));
+        in_doubt &=
             beside.is_none_or(|beside| is_late(run) || is_late(beside) || !judge(exercise, beside, beside).is_empty());
     }
     let outcome = match faults.is_empty() {
         true if beside.is_some() => Outcome::Passed,
-        // Who did nothing for so long while another did all was not late.
-        false if !in_doubt || (one.stalled && beside.is_some()) => Outcome::Failed,
+        false if !in_doubt => Outcome::Failed,
         _ => Outcome::TooBusy,
     };
     Seen { outcome, faults, run: one.run.clone(), said: one.said.clone() }

@@ -240,19 +240,21 @@ impl Program {
         let Ok(read) = timeout_at(self.heard + SILENCE_MAX, read).await else {
             bail!("{} said nothing for {} s", self.name, SILENCE_MAX.as_secs());
         };
-        let misuse = |what: String| Misuse(format!("{what} to standard output, which is for --json: use eprintln!"));
+        let misuse = |what: String, begin: String| {
+            Misuse(format!("{} wrote {what} to standard output, which is for --json: use eprintln!{begin}", self.name))
+        };
         let line = match read {
             Ok(Some(line)) => line,
             Ok(None) => return Err(self.why_it_ended().await),
             Err(Unread::TooLong { limit, start }) => {
-                let what = format!("{} wrote a line of more than {limit} bytes (it begins `{start}`)", self.name);
-                return Err(misuse(what).into());
+                let begin = format!(" (it begins `{start}`)");
+                return Err(misuse(format!("a line of more than {limit} bytes"), begin).into());
             }
             Err(Unread::Failed(error)) => return Err(error).with_context(|| format!("cannot read from {}", self.name)),
         };
         self.heard = Instant::now();
         let Ok(line) = serde_json::from_slice(&line) else {
-            return Err(misuse(format!("{} wrote `{}`", self.name, quote(&line))).into());
+            return Err(misuse(format!("`{}`", quote(&line)), String::new()).into());
         };
         self.spoke = true;
         Ok(line)

@@ -26,7 +26,11 @@ use std::{
 
 use anyhow::{Context, ensure};
 use clap::Args;
-use evidence::{catalogue::Catalogue, exhibit::Kind, root, screen};
+use evidence::{
+    catalogue::{Catalogue, Found},
+    exhibit::Kind,
+    root, screen,
+};
 use serde::Serialize;
 
 use crate::{
@@ -74,7 +78,7 @@ pub struct List {}
 /// What to record.
 #[derive(Args)]
 pub struct Record {
-    /// Scenarios, `claims`, `leak-test`; all of them when none is named
+    /// Scenarios, exercises, `claims`, `leak-test`; all of them when none is named
     names: Vec<String>,
     /// Leave everything else as it is
     #[arg(long, value_delimiter = ',', value_name = "KINDS")]
@@ -182,10 +186,14 @@ impl Record {
         let others = [Subject::LeakTest, Subject::Claims];
         let named = |name: &String| match others.into_iter().find(|other| other.name() == name) {
             Some(other) => Ok(other),
-            None => catalogue.find(name).map(Subject::Scenario),
+            None => catalogue.find_any(name).map(|found| match found {
+                Found::Scenario(scenario) => Subject::Scenario(scenario),
+                Found::Exercise(exercise) => Subject::Exercise(exercise),
+            }),
         };
         if self.names.is_empty() {
-            return Ok(catalogue.whole()?.iter().map(Subject::Scenario).chain(others).collect());
+            let scenarios = catalogue.whole()?.iter().map(Subject::Scenario);
+            return Ok(scenarios.chain(catalogue.exercises.iter().map(Subject::Exercise)).chain(others).collect());
         }
         self.names.iter().map(named).collect::<anyhow::Result<_>>().context("nothing was recorded")
     }

@@ -12,14 +12,16 @@ use anyhow::{Context, bail, ensure};
 use evidence::{
     catalogue::Scenario,
     chart,
+    exercise::Exercise,
     exhibit::{self, Exhibit, Exhibits, Kind, Note},
     guard,
     made_by::{Now, hash_of},
+    series::Recording,
     words,
 };
 use tokio::process::Command;
 
-use crate::{cargo, child::Group, measure, pair::Event, today};
+use crate::{cargo, check, child::Group, measure, pair::Event, today};
 
 /// The programs of the general statements.
 const CLAIMS: [&str; 2] = ["claims", "claims-console"];
@@ -41,6 +43,8 @@ pub enum Progress {
 pub enum Subject<'a> {
     /// A scenario.
     Scenario(&'a Scenario),
+    /// An exercise, which has recorded runs and nothing else.
+    Exercise(&'a Exercise),
     /// What the page on leak tests shows.
     LeakTest,
     /// What the general statements saw.
@@ -57,6 +61,7 @@ impl Subject<'_> {
     pub fn name(&self) -> &str {
         match self {
             Self::Scenario(scenario) => &scenario.name,
+            Self::Exercise(exercise) => exercise.name(),
             Self::LeakTest => exhibit::LEAK_TEST,
             Self::Claims => CLAIMS[0],
         }
@@ -73,6 +78,7 @@ impl Subject<'_> {
             Self::Claims => return Ok(()),
             Self::LeakTest => Exhibits::of_leak_test(root)?,
             Self::Scenario(scenario) => Exhibits::of(scenario),
+            Self::Exercise(exercise) => Exhibits::of(&exercise.scenario),
         };
         // The quick ones first: what is wrong with a program shows in its tests.
         for kind in [Kind::Guards, Kind::Tables, Kind::Runs, Kind::Screens] {
@@ -99,6 +105,7 @@ impl Subject<'_> {
                 BTreeMap::from([(some[0].file.clone(), guard_report(root, scenario).await?.into())])
             }
             (Self::Scenario(scenario), Kind::Runs) => runs(root, scenario, tell).await?,
+            (Self::Exercise(exercise), Kind::Runs) => exercise_runs(root, exercise, tell).await?,
             (Self::Scenario(scenario), Kind::Screens) => screens(root, &scenario.name, some).await?,
             _ => tables(root, some, tell).await?,
         };
@@ -137,13 +144,31 @@ async fn runs(root: &Path, scenario: &Scenario, tell: Tell<'_>) -> anyhow::Resul
         Event::Stalled { side, seconds } => tell(Progress::Step(format!("{side}: no unit has ended for {seconds} s"))),
         Event::Started { .. } | Event::Verdict { .. } | Event::Error { .. } => {}
     };
-    let recording = measure::make(root, scenario, &on).await?;
-    let file = exhibit::recording_file(&scenario.name);
-    let mut made = Made::from([(file.clone(), (serde_json::to_string(&recording)? + "\n").into())]);
+    recorded(root, &measure::make(root, scenario, &on).await?)
+}
+
+async fn exercise_runs(root: &Path, exercise: &Exercise, tell: Tell<'_>) -> anyhow::Result<Made> {
+    let on = |event: check::Event| match event {
+        check::Event::Build { text, done, total } => tell(Progress::Step(words::building(&text, done, total))),
+        check::Event::Sample { side, sample } => {
+            tell(Progress::Step(format!("{side}: {} units done", sample.units_done)));
+        }
+        check::Event::Again { attempt } => {
+            tell(Progress::Line(format!("    this machine was too busy to tell: try {attempt} of {}", check::TRIES)));
+        }
+        check::Event::Started { .. } | check::Event::Verdict(_) | check::Event::Error { .. } => {}
+    };
+    recorded(root, &measure::make_exercise(root, exercise, &on).await?)
+}
+
+/// The file of a recording, and its picture.
+fn recorded(root: &Path, recording: &Recording) -> anyhow::Result<Made> {
+    let file = exhibit::recording_file(&recording.scenario);
+    let mut made = Made::from([(file.clone(), (serde_json::to_string(recording)? + "\n").into())]);
     // A picture for where no page is, as in the README: only where there is one.
     let picture = format!("{}svg", file.trim_end_matches("json"));
     if root.join(&picture).exists() {
-        made.insert(picture, chart::divergence(&recording)?.into());
+        made.insert(picture, chart::divergence(recording)?.into());
     }
     Ok(made)
 }

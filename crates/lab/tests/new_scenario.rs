@@ -6,12 +6,13 @@ use std::{
 };
 
 /// What a workspace needs to build a scenario, and the script to write one.
-const PARTS: [&str; 12] = [
+const PARTS: [&str; 13] = [
     "Cargo.toml",
     "Cargo.lock",
     ".cargo",
     "crates",
     "scenarios",
+    "exercises",
     "scripts",
     "book.toml",
     "book/src",

@@ -15,6 +15,7 @@ use super::{
     story::story,
 };
 use crate::{
+    exercise::{SOLUTION, START},
     series::{Phase, Recording},
     side::Role,
     words::grouped,
@@ -53,12 +54,13 @@ pub fn svg(gauge: &Gauge, courses: &[Course<'_>], expected: &[Course<'_>]) -> an
     Ok(format!(r#"<svg class="wb-chart-svg" role="img" aria-label="{label}">{drawn}</svg>"#))
 }
 
-/// Leak and fix of a recording as a file of its own: for the README, where no stylesheet of the book is.
+/// Leak and fix of a recording, or start and solution of an exercise's, as a file of its own: for the README, where no stylesheet of the book is.
 ///
 /// # Errors
 /// When the recording lacks one of the two.
 pub fn divergence(recording: &Recording) -> anyhow::Result<String> {
-    let (gauge, courses) = (Gauge::named(&recording.gauge), Course::recorded(recording, &["leak", "fix"])?);
+    let sides = if recording.sides.contains_key(START) { [START, SOLUTION] } else { ["leak", "fix"] };
+    let (gauge, courses) = (Gauge::named(&recording.gauge), Course::recorded(recording, &sides)?);
     let (label, drawn) = (escaped(&story(&gauge, &courses)), drawn(&gauge, &courses, &[], Pointed::No)?);
     let (width, height) = (LEFT + WIDTH + RIGHT, TOP + HEIGHT + BOTTOM);
     Ok(format!(

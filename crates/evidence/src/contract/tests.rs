@@ -162,3 +162,23 @@ fn each_side_is_held_against_what_the_exercise_says_of_it() {
     assert_eq!(held("solution-other", &[]), Ok(()));
     assert_eq!(held("solution", &["tasks"]).unwrap_err(), "must pass, and fails for tasks (x)");
 }
+
+#[test]
+fn only_a_count_at_rest_that_grew_with_the_work_is_certain_on_a_busy_machine() {
+    let certain = |key: &str, spoil: fn(&mut Run)| {
+        let (mut run, exercise) = (right(), post("", "").unwrap());
+        run.report.plateau.as_mut().unwrap().gauges.insert("tasks".into(), 24);
+        run.report.after.insert("tasks".into(), 84);
+        spoil(&mut run);
+        is_certain(&exercise, &run, &Fault::new(key, "x"))
+    };
+    assert!(certain("tasks", |_| {}));
+    assert!(!certain("tasks", |run| run.report.settled = false));
+    assert!(!certain("tasks", |run| run.report.stopped = Some("x".into())));
+    // What ends late was seen before it ended.
+    assert!(!certain("tasks", |run| {
+        run.report.after.remove("tasks");
+    }));
+    assert!(!certain("tasks", |run| run.report.after.extend([("tasks".into(), 5)])));
+    assert!(!certain("latency", |_| {}) && !certain("queue_max", |_| {}));
+}

@@ -1,6 +1,6 @@
 //! `cargo lab check`.
 
-use std::{path::Path, process::ExitCode};
+use std::{path::Path, process::ExitCode, sync::Mutex};
 
 use clap::Args;
 use evidence::{
@@ -9,7 +9,7 @@ use evidence::{
     root, words,
 };
 
-use super::{block_on, interrupted, print_json, progress};
+use super::{block_on, interrupted, lock, print_json, progress};
 use crate::check::{self, Event, Outcome, TRIES, Verdict};
 
 /// The exit code where the machine was too busy to tell.
@@ -48,7 +48,19 @@ impl Check {
     }
 
     async fn run_until_judged(&self, root: &Path, exercise: &Exercise) -> anyhow::Result<ExitCode> {
-        let on = |event: Event| if self.json { print_json(&event) } else { show(exercise, &event) };
+        let waits = Mutex::new(String::new());
+        let on = |event: Event| match &event {
+            _ if self.json => print_json(&event),
+            // It may take minutes, and nothing would move. Cargo says it again and again.
+            Event::Build { text, total: 0, .. } => {
+                let said = std::mem::replace(&mut *lock(&waits), text.clone());
+                if said != *text {
+                    progress("");
+                    say!("{text}");
+                }
+            }
+            _ => show(exercise, &event),
+        };
         match check::check(root, exercise, &self.side, &on).await {
             Ok(verdict) => Ok(match verdict.outcome {
                 Outcome::Passed => ExitCode::SUCCESS,
@@ -68,11 +80,6 @@ impl Check {
 /// An event in plain lines. Where nobody watches, nothing that is soon out of date.
 pub(super) fn show(exercise: &Exercise, event: &Event) {
     match event {
-        // It may take minutes, and nothing would move.
-        Event::Build { text, total: 0, .. } => {
-            progress("");
-            say!("{text}");
-        }
         Event::Build { text, done, total } => progress(&words::building(text, *done, *total)),
         Event::Again { attempt } => {
             progress("");

@@ -98,7 +98,7 @@ fn unknown_names_and_flags_are_one_line_and_exit_code_two() {
     };
     check(&["pair", "unconsumed-sned"], "did you mean `unconsumed-send`?");
     check(&["pair", PAIR, "--sides", "leak,fxi"], "has no side `fxi`");
-    check(&["record", "nothing-there"], "there is no scenario `nothing-there`");
+    check(&["record", "nothing-there"], "there is no scenario or exercise `nothing-there`");
     check(&["pair", PAIR, "--units", "5"], &format!("cargo lab pair {PAIR} -- --units 5"));
     check(&["pear"], "a similar subcommand exists: 'pair'");
 }

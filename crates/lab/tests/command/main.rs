@@ -2,6 +2,8 @@
 
 #[cfg(target_os = "linux")]
 mod build;
+#[cfg(target_os = "linux")]
+mod check;
 mod common;
 mod doctor;
 #[cfg(target_os = "linux")]

@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 use evidence::{
+    catalogue::Scenario,
     chart,
     exhibit::{Exhibits, Kind, LEAK_TEST},
     made_by::MadeBy,
@@ -10,17 +11,22 @@ use evidence::{
 };
 use lab::today;
 
-use crate::{fail_on, read, root, scenarios, tracked};
+use crate::{exercises::exercises, fail_on, read, root, scenarios, tracked};
 
 fn all() -> Vec<Exhibits> {
     let leak_test = Exhibits::of_leak_test(&root()).unwrap();
-    scenarios().iter().map(Exhibits::of).chain([leak_test]).collect()
+    subjects().iter().map(Exhibits::of).chain([leak_test]).collect()
+}
+
+/// Scenarios, and those of exercises.
+fn subjects() -> Vec<Scenario> {
+    scenarios().into_iter().chain(exercises().into_iter().map(|one| one.scenario)).collect()
 }
 
 #[test]
 fn every_exhibit_is_as_new_as_its_sources_and_versions() {
     let mut problems = Vec::new();
-    for one in scenarios() {
+    for one in subjects() {
         problems.extend(recording::check_fresh(&root(), &one).err().map(|error| format!("{error:#}")));
     }
     for exhibits in all() {
@@ -51,7 +57,7 @@ fn whatever_a_page_shows_is_an_exhibit_and_every_exhibit_is_shown() {
 
 #[test]
 fn a_drawing_beside_a_recording_is_of_that_recording() {
-    for one in scenarios() {
+    for one in subjects() {
         let Ok(drawn) = fs::read_to_string(root().join(format!("book/recordings/{}.svg", one.name))) else { continue };
         let now = chart::divergence(&recording::load(&root(), &one.name).unwrap()).unwrap();
         assert_eq!(drawn, now, "run `cargo lab record {}`", one.name);
@@ -62,9 +68,17 @@ fn a_drawing_beside_a_recording_is_of_that_recording() {
 fn copy() -> tempfile::TempDir {
     let copy = tempfile::tempdir().unwrap();
     let is_needed = |file: &String| {
-        ["scenarios/", "crates/stage/", "crates/leakcheck", "Cargo.lock", "scripts/pair"]
-            .iter()
-            .any(|part| file.starts_with(part))
+        [
+            "scenarios/",
+            "exercises/",
+            "crates/exercise/",
+            "crates/stage/",
+            "crates/leakcheck",
+            "Cargo.lock",
+            "scripts/pair",
+        ]
+        .iter()
+        .any(|part| file.starts_with(part))
     };
     for file in tracked().into_iter().filter(is_needed) {
         let to = copy.path().join(&file);
@@ -113,12 +127,20 @@ fn one_of_each_folder(files: &[String]) -> Vec<&String> {
     files.iter().filter(|file| seen.insert(Path::new(*file).parent())).collect()
 }
 
-/// Files that must count: every Rust file and manifest of the scenario, the stage's, and for guards the leak checker's.
+/// Files that must count: every Rust file and manifest of the scenario, the stage's, and for guards the leak checker's; of an exercise not
+/// what the reader writes, nor a guard.
 fn sources_of(exhibits: &Exhibits, kind: Kind) -> Vec<String> {
     let name = &exhibits.name;
     let counts = |file: &String| {
-        let own = if name == LEAK_TEST { "crates/leakcheck/tests/page/" } else { &format!("scenarios/{name}/") };
-        let stage = name != LEAK_TEST && file.starts_with("crates/stage/src/");
+        let own = if name == LEAK_TEST { "crates/leakcheck/tests/page/" } else { &format!("{}/", exhibits.dir) };
+        let is_exercise = own.starts_with("exercises/");
+        if is_exercise
+            && ["mine.rs", "guard.rs", "guard-solution.rs"].iter().any(|end| file.ends_with(&format!("/{end}")))
+        {
+            return false;
+        }
+        let stage = name != LEAK_TEST && file.starts_with("crates/stage/src/")
+            || is_exercise && file.starts_with("crates/exercise/src/");
         let leakcheck = name == LEAK_TEST || kind == Kind::Guards;
         let leakcheck = leakcheck
             && (file.starts_with("crates/leakcheck/src/") || file.starts_with("crates/leakcheck-macros/src/"));
@@ -128,6 +150,19 @@ fn sources_of(exhibits: &Exhibits, kind: Kind) -> Vec<String> {
     let found: Vec<_> = tracked().into_iter().filter(counts).collect();
     assert!(found.len() > 3, "{found:?}");
     found
+}
+
+#[test]
+fn what_a_reader_writes_makes_no_exhibit_stale() {
+    let copy = copy();
+    for one in exercises() {
+        let ingredients = Exhibits::of(&one.scenario).ingredients(Kind::Runs);
+        let before = ingredients.now(copy.path()).unwrap();
+        for file in ["mine.rs", "guard.rs", "kit.toml", "questions.toml"] {
+            let file = format!("exercises/{}/{file}", one.name());
+            touched(copy.path(), &file, || assert_eq!(ingredients.now(copy.path()).unwrap(), before, "{file}"));
+        }
+    }
 }
 
 #[test]

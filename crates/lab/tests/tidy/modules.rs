@@ -97,7 +97,7 @@ fn modules(krate: &str) -> BTreeMap<String, String> {
 }
 
 /// A file's text without its unit tests: those may look anywhere.
-fn without_tests(text: &str) -> &str {
+pub(crate) fn without_tests(text: &str) -> &str {
     text.split("\n#[cfg(test)]\nmod tests").next().unwrap_or(text)
 }
 
