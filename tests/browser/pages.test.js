@@ -10,7 +10,7 @@ import { A4, Lab, ROOT, eachOf, keep, pagesOf, sheetsOf, startBrowser, watch } f
 const DESK = { width: 1280, height: 800 };
 const PHONE = { width: 390, height: 844 };
 const THEMES = ['light', 'rust', 'coal', 'navy', 'ayu'];
-/** The heaviest page has 129 KB, its picture of two consoles included. */
+/** The heaviest page has 125 KB, its picture of two consoles included. */
 const WEIGHT_MAX = 130 * 1024;
 /** A handout that is stapled once. */
 const SHEETS_MAX = 6;
