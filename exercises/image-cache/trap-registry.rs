@@ -4,6 +4,9 @@
 
 mod world;
 
+#[cfg(test)]
+mod guard;
+
 use std::{
     collections::HashMap,
     net::SocketAddr,
