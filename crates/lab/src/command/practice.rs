@@ -2,11 +2,14 @@
 
 use std::{io::IsTerminal, path::Path, process::ExitCode};
 
+use anyhow::Context;
 use clap::Args;
 use evidence::{catalogue::Catalogue, exercise::Exercise, root};
 
 use super::{block_on, interrupted};
 use crate::practice::{
+    files,
+    keyboard::Keyboard,
     list,
     progress::Progress,
     session::{self, End, How},
@@ -29,6 +32,12 @@ impl Practice {
     /// Lists the exercises, or practises one until the reader ends it.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let root = root::find()?;
+        if let Some((name, folder)) =
+            self.name.as_ref().and_then(|name| Some((name, files::without_mine(&root, name)?)))
+            && !self.brought_back(name, &folder)?
+        {
+            return Ok(ExitCode::from(2));
+        }
         let catalogue = Catalogue::read(&root)?;
         let first = match &self.name {
             Some(name) => catalogue.find_exercise(name)?,
@@ -45,6 +54,27 @@ impl Practice {
                 code = self.practise(&root, &catalogue, first) => code,
             }
         })
+    }
+
+    /// Offers to make the copy anew that is missing; true when it is there.
+    fn brought_back(&self, name: &str, folder: &Path) -> anyhow::Result<bool> {
+        let missing = format!("exercises/{name}/mine.rs is missing");
+        let Some(keyboard) = Keyboard::take().filter(|_| !self.once) else {
+            say!("{missing}: `cargo lab practice {name}` in a terminal brings it back from start.rs");
+            return Ok(false);
+        };
+        let question = format!("{missing}: Enter brings it back from start.rs ");
+        let wanted = block_on(async {
+            tokio::select! {
+                biased;
+                _ = interrupted() => Ok(false),
+                line = keyboard.line(&question) => Ok(line.is_some()),
+            }
+        })?;
+        if wanted {
+            files::bring_back(folder, name).with_context(|| format!("{missing}, and it cannot be written"))?;
+        }
+        Ok(wanted)
     }
 
     async fn practise<'a>(

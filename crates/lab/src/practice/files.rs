@@ -3,6 +3,7 @@
 use std::{
     fs,
     hash::{DefaultHasher, Hash, Hasher},
+    io,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
@@ -118,18 +119,33 @@ pub fn mine(exercise: &Exercise) -> PathBuf {
 ///
 /// # Errors
 /// When a file cannot be read or written: then the old copy is still there.
-pub fn reset(exercise: &Exercise) -> std::io::Result<Option<String>> {
-    let (path, start) = (mine(exercise), fs::read_to_string(exercise.scenario.source(START))?);
-    let text = start.replacen(&exercise.scenario.bin(START), &exercise.scenario.bin(MINE), 1);
+pub fn reset(exercise: &Exercise) -> io::Result<Option<String>> {
+    let path = mine(exercise);
     let kept = if path.exists() { Some(keep(&path)?) } else { None };
-    let new = path.with_extension("rs.new");
-    fs::write(&new, text)?;
-    fs::rename(&new, &path)?;
+    bring_back(&exercise.scenario.dir, exercise.name())?;
     Ok(kept)
 }
 
+/// Writes the reader's copy in the folder of the exercise `name`. Without one the exercise cannot even be read.
+///
+/// # Errors
+/// When a file cannot be read or written.
+pub fn bring_back(folder: &Path, name: &str) -> io::Result<()> {
+    let start = fs::read_to_string(folder.join("start.rs"))?;
+    let text = start.replacen(&format!("{name}-{START}"), &format!("{name}-{MINE}"), 1);
+    let (path, new) = (folder.join("mine.rs"), folder.join("mine.rs.new"));
+    fs::write(&new, text)?;
+    fs::rename(&new, &path)
+}
+
+/// The folder of an exercise whose copy is missing.
+pub fn without_mine(root: &Path, name: &str) -> Option<PathBuf> {
+    let folder = root.join("exercises").join(name);
+    (folder.join("start.rs").is_file() && !folder.join("mine.rs").exists()).then_some(folder)
+}
+
 /// Copies it to the first free name.
-fn keep(path: &Path) -> std::io::Result<String> {
+fn keep(path: &Path) -> io::Result<String> {
     for n in 1..OLD_MAX {
         let old = path.with_extension(format!("rs.old-{n}"));
         if !old.exists() {
@@ -137,7 +153,7 @@ fn keep(path: &Path) -> std::io::Result<String> {
             return Ok(old.file_name().unwrap_or_default().to_string_lossy().into_owned());
         }
     }
-    Err(std::io::Error::other("there are a thousand old copies: delete some"))
+    Err(io::Error::other("there are a thousand old copies: delete some"))
 }
 
 #[cfg(test)]

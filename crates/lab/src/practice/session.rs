@@ -165,7 +165,6 @@ impl<'a> Session<'a> {
         self.change(|state| {
             state.doing = Doing::Building("building your copy".to_owned());
             state.series.clear();
-            state.note.clear();
             state.guard = None;
         });
         Box::pin(async move {
@@ -177,10 +176,7 @@ impl<'a> Session<'a> {
     }
 
     fn guard(&self) -> Job<'_> {
-        self.change(|state| {
-            state.doing = Doing::Guarding;
-            state.note.clear();
-        });
+        self.change(|state| state.doing = Doing::Guarding);
         Box::pin(async move {
             let on = |event: Event| {
                 if let Event::Build { text, done, total } = event {
@@ -276,10 +272,16 @@ impl<'a> Session<'a> {
         match event {
             Event::Build { text, done, total } => self.building(&text, done, total),
             Event::Again { attempt } => {
-                self.quietly(|state| state.series.clear());
-                self.note(format!("this machine was too busy to tell: try {attempt} of {}", check::TRIES));
+                self.change(|state| {
+                    state.series.clear();
+                    state.doing = Doing::Again(attempt);
+                });
             }
-            Event::Started { .. } => self.change(|state| state.doing = Doing::Running),
+            Event::Started { .. } => self.change(|state| {
+                if !matches!(state.doing, Doing::Again(_)) {
+                    state.doing = Doing::Running;
+                }
+            }),
             Event::Sample { side, sample } => {
                 self.quietly(|state| state.sample(side, sample));
                 self.show();
@@ -303,10 +305,14 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Says something below all else, until the next check.
-    fn note(&self, line: impl Into<String>) {
-        let line = line.into();
-        self.change(|state| state.note = line);
+    /// Says something below all else, until the next key.
+    fn note(&self, line: impl AsRef<str>) {
+        self.change(|state| {
+            if !state.note.is_empty() {
+                state.note.push(' ');
+            }
+            state.note += line.as_ref();
+        });
     }
 
     fn change(&self, change: impl FnOnce(&mut State<'a>)) {

@@ -22,7 +22,8 @@ fn without_a_terminal_one_check_says_all_in_lines_and_in_its_exit_code() {
     assert!(Progress::read(scratch.root()).of(NAME).passed.is_some());
     fs::remove_file(scratch.file("mine.rs")).unwrap();
     let (code, out, _) = scratch.run(&["practice", NAME, "--once"]);
-    assert_eq!((code, out.as_str()), (2, "exercises/upload-scan/mine.rs is missing: r brings it back from start.rs\n"));
+    let missing = "exercises/upload-scan/mine.rs is missing: `cargo lab practice upload-scan` in a terminal brings it back from start.rs\n";
+    assert_eq!((code, out.as_str()), (2, missing));
     assert_eq!(scratch.running(), [] as [u32; 0]);
 }
 

@@ -16,7 +16,9 @@ impl Terminal {
     fn practise(scratch: &Scratch, name: &str, (columns, rows): (u32, u32)) -> Self {
         let terminal = Self { name: format!("practice-{name}-{}", std::process::id()) };
         let (root, lab) = (scratch.root().display(), env!("CARGO_BIN_EXE_lab"));
-        let line = format!("cd '{root}' && '{lab}' practice {NAME}; echo the end; stty -a; sleep 600");
+        // What a terminal is like that waits for whole lines and shows them.
+        let modes = "stty -a | tr ' ;' '\n\n' | grep -x -e icanon -e echo | xargs";
+        let line = format!("cd '{root}' && '{lab}' practice {NAME}; echo the end; {modes}; sleep 600");
         let room = [columns.to_string(), rows.to_string()];
         terminal.tmux(&["new-session", "-d", "-x", &room[0], "-y", &room[1], &line, ";", "set", "status", "off"]);
         terminal
@@ -60,8 +62,7 @@ impl Terminal {
     fn await_end(&self) {
         self.await_words("the end");
         assert_eq!(self.tmux(&["display", "-p", "#{alternate_on}"]).trim(), "0");
-        self.await_words(" icanon");
-        assert!(self.words().contains(" echo "), "{}", self.screen());
+        self.await_words("the end icanon echo");
     }
 }
 
@@ -149,6 +150,19 @@ fn a_reset_asks_and_keeps_the_old_copy_and_a_missing_one_is_brought_back() {
     await_that("it is there", || scratch.file("mine.rs").exists());
     assert_eq!(scratch.read("mine.rs"), given);
     terminal.await_verdict("your copy does not pass (");
+    terminal.press("q");
+    terminal.await_end();
+}
+
+#[test]
+fn a_practice_whose_copy_is_missing_offers_to_bring_it_back_first() {
+    let scratch = Scratch::new();
+    fs::remove_file(scratch.file("mine.rs")).unwrap();
+    let terminal = Terminal::practise(&scratch, "missing", (80, 24));
+    terminal.await_words("mine.rs is missing: Enter brings it back from start.rs");
+    terminal.press("Enter");
+    terminal.await_words("h hint");
+    assert_eq!(scratch.read("mine.rs"), scratch.as_mine("start"));
     terminal.press("q");
     terminal.await_end();
 }

@@ -84,16 +84,22 @@ fn section<'a>(output: &'a str, name: &str) -> &'a str {
 }
 
 fn panics(said: &str) -> Vec<Panic> {
-    let (mut found, mut lines) = (Vec::new(), said.lines());
+    let (mut found, mut lines) = (Vec::new(), said.lines().peekable());
     while let Some(line) = lines.next() {
-        let Some((_, at)) = line.strip_prefix("thread '").and_then(|line| line.split_once(" panicked at ")) else {
-            continue;
-        };
-        let message: Vec<_> =
-            lines.by_ref().take_while(|line| !line.is_empty() && !line.starts_with("note: ")).collect();
+        let Some(at) = panicked_at(line) else { continue };
+        let mut message = Vec::new();
+        let goes_on = |line: &&str| !line.is_empty() && !line.starts_with("note: ") && panicked_at(line).is_none();
+        while let Some(line) = lines.next_if(goes_on) {
+            message.push(line);
+        }
         found.push(Panic { at: at.trim_end_matches(':').to_owned(), message: message.join("\n") });
     }
     found
+}
+
+/// `thread 'guard::a' (7) panicked at a.rs:1:2:` → the place.
+fn panicked_at(line: &str) -> Option<&str> {
+    Some(line.strip_prefix("thread '")?.split_once(" panicked at ")?.1)
 }
 
 #[cfg(test)]

@@ -33,6 +33,9 @@ impl Session<'_> {
     /// Does what a key says.
     pub(super) async fn pressed(&self, press: Press, input: &mut Input) -> anyhow::Result<Step> {
         let confirmed = lock(&self.asked).take();
+        if press != Press::Resized {
+            self.quietly(|state| state.note.clear());
+        }
         match press {
             Press::Key('q') | Press::End => Ok(Step::End(End::Quit(self.code()))),
             Press::Key('n') => Ok(Step::End(End::Next)),
@@ -52,9 +55,7 @@ impl Session<'_> {
                 Ok(Step::Wait)
             }
             Press::Key(_) | Press::Back => {
-                if confirmed.is_some() {
-                    self.note("");
-                }
+                self.show();
                 Ok(Step::Wait)
             }
         }
@@ -164,7 +165,7 @@ impl Session<'_> {
         }
         let others: Vec<_> = self.exercise.solutions().filter(|side| *side != SOLUTION).map(path).collect();
         if !others.is_empty() {
-            text += &format!("\nother solutions: {}", others.join(", "));
+            text += &format!("\nother solutions:\n  {}", others.join("\n  "));
         }
         Ok(text)
     }

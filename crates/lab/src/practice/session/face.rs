@@ -5,7 +5,7 @@ use std::io::Write;
 use super::{
     input::Input,
     screen::Screen,
-    state::{Doing, State, gone},
+    state::{Doing, State, again, gone},
 };
 
 /// What the reader sees.
@@ -18,6 +18,7 @@ pub(crate) enum Face {
 #[derive(Default)]
 pub(crate) struct Plain {
     said: Vec<String>,
+    note: String,
     doing: Option<Doing>,
 }
 
@@ -60,8 +61,12 @@ impl Plain {
             let _ = writeln!(std::io::stdout(), "{line}");
         }
         self.said.extend(now);
-        self.said.sort();
-        self.said.dedup();
+        if self.note != state.note {
+            self.note.clone_from(&state.note);
+            if !state.note.is_empty() {
+                let _ = writeln!(std::io::stdout(), "{}", state.note);
+            }
+        }
     }
 }
 
@@ -76,6 +81,7 @@ fn lines(state: &State<'_>) -> Vec<String> {
         Doing::Building(text) if text.starts_with("building ") => lines.push("building your copy".to_owned()),
         Doing::Building(text) => lines.push(text.clone()),
         Doing::Running => lines.push("your copy runs beside a solution".to_owned()),
+        Doing::Again(attempt) => lines.push(again(*attempt)),
         Doing::Guarding => lines.push("your guard runs on start.rs and on your copy".to_owned()),
         Doing::Waiting => {
             lines.extend(state.verdict().into_iter().map(|(_, head, text)| format!("{head}{text}")));
@@ -85,6 +91,5 @@ fn lines(state: &State<'_>) -> Vec<String> {
             }
         }
     }
-    lines.extend(Some(state.note.clone()).filter(|note| !note.is_empty()));
     lines
 }

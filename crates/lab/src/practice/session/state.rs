@@ -8,7 +8,7 @@ use evidence::{
 };
 
 use crate::{
-    check::{Outcome, Verdict},
+    check::{Outcome, TRIES, Verdict},
     practice::{
         guard::{Judged, Worth},
         layout::wrapped,
@@ -32,6 +32,8 @@ pub(crate) enum Doing {
     Building(String),
     /// The copy runs beside a solution.
     Running,
+    /// They run once more, and how often that makes: the machine was too busy to tell.
+    Again(u32),
     /// The guard's tests run.
     Guarding,
 }
@@ -138,6 +140,7 @@ impl<'a> State<'a> {
             Doing::Waiting => None,
             Doing::Building(text) => Some((Tone::Faint, text.clone())),
             Doing::Running => Some((Tone::Faint, "your copy runs beside a solution".to_owned())),
+            Doing::Again(attempt) => Some((Tone::Faint, again(*attempt))),
             Doing::Guarding => Some((Tone::Faint, "your guard runs on start.rs and on your copy".to_owned())),
         }
     }
@@ -202,6 +205,11 @@ impl<'a> State<'a> {
         (self.exercise.facts.level == 3 && self.entry.answered.is_none())
             .then_some("this one is blind: its hints open after your answer (a)")
     }
+}
+
+/// What to say of a run that may have been late.
+pub(crate) fn again(attempt: u32) -> String {
+    format!("this machine was too busy to tell: try {attempt} of {TRIES}")
 }
 
 /// What to say of a copy that is missing.
