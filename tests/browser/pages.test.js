@@ -297,7 +297,8 @@ test('an exercise in print has its story, its questions and its drawing, and nei
   assert.equal(await page.locator('main :is(button, label, .wb-reader):visible').count(), 0);
   assert.equal(await page.locator('main details > :not(summary):visible').count(), 0);
   assert.ok(await page.locator('main li:visible').count() >= 8, 'options');
-  assert.equal(await page.locator('.wb-solutions, .wb-hint').evaluateAll(all => all.filter(one => one.innerText.trim().split('\n').length > 1).length), 0);
+  // A line each.
+  for (const fold of ['.wb-hint', '.wb-solutions']) assert.ok((await page.locator(fold).first().boundingBox()).height < 60, fold);
   await keep(page, 'print-exercise', { fullPage: true });
   await close();
 });

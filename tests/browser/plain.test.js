@@ -43,7 +43,7 @@ test('a plain host serves every page whole, and no page looks for a lab', async 
     const problems = watch(page);
     await page.goto(address);
     for (const chart of await page.locator('.wb-chart').all()) await chart.locator('polyline.wb-leak').first().waitFor();
-    assert.equal(await page.locator('.wb-run, .wb-bar:visible').count(), 0, address);
+    assert.equal(await page.locator('.wb-run, .wb-bar:visible, .wb-reader:visible').count(), 0, address);
     assert.deepEqual(problems, [], address);
     await page.close();
   });

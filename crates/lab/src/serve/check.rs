@@ -23,6 +23,7 @@ use super::{
 use crate::{
     check::{self, Event, Outcome},
     practice::progress::{self, Answered, Entry, Progress},
+    same_site::Form,
     today,
 };
 
@@ -45,7 +46,7 @@ async fn check(State(lab): State<Lab>, UrlPath(name): UrlPath<String>) -> Respon
             checked(&lab.root, &exercise, page).await;
             drop(place);
         }),
-        Err(refused) => refused,
+        Err(refused) => refused.response(Form::Json),
     }
 }
 

@@ -22,7 +22,10 @@ use super::{
     lines::{self, Teller},
     state::{Lab, refuse, status_of},
 };
-use crate::pair::{self, Event};
+use crate::{
+    pair::{self, Event},
+    same_site::Form,
+};
 
 /// The request names sides in a few bytes.
 const REQUEST_LIMIT: Duration = Duration::from_secs(10);
@@ -70,7 +73,7 @@ async fn run(State(lab): State<Lab>, UrlPath(name): UrlPath<String>, request: Re
             watched(&lab.root, &scenario, &sides, page).await;
             drop(place);
         }),
-        Err(refused) => refused,
+        Err(refused) => refused.response(Form::Json),
     }
 }
 

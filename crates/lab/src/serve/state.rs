@@ -26,9 +26,9 @@ impl Lab {
     }
 
     /// A place for a run of so many sides, as long as it is held; or why there is none.
-    pub(super) fn place(&self, sides: usize) -> Result<OwnedSemaphorePermit, Response> {
+    pub(super) fn place(&self, sides: usize) -> Result<OwnedSemaphorePermit, Refusal> {
         let place = self.runs.clone().try_acquire_many_owned(places(sides));
-        place.map_err(|_| refuse(StatusCode::TOO_MANY_REQUESTS, no_place(sides)))
+        place.map_err(|_| Refusal::new(StatusCode::TOO_MANY_REQUESTS, no_place(sides)))
     }
 }
 

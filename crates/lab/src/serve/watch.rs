@@ -29,8 +29,6 @@ const OWN: [&str; 6] = ["Cargo.lock", "book", "book.toml", "crates/stage/src", "
 /// Where exercises are, and the files of each that are the reader's own: no page shows them, and each save would build the book.
 const EXERCISES: &str = "exercises";
 const OF_THE_READER: [&str; 2] = ["mine.rs", "guard.rs"];
-/// In the name of what a reset keeps of them.
-const KEPT: &str = ".old-";
 
 /// The book as it is served now.
 #[derive(Clone, Debug, Default)]
@@ -193,7 +191,8 @@ fn look_into(path: &Path, hasher: &mut DefaultHasher) -> io::Result<()> {
 fn is_of_the_reader(path: &Path) -> bool {
     let in_exercise = path.ancestors().nth(2).is_some_and(|folder| folder.ends_with(EXERCISES));
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    in_exercise && (OF_THE_READER.contains(&&*name) || name.contains(KEPT))
+    // And what a reset keeps of them: `mine.rs.old-1`.
+    in_exercise && OF_THE_READER.iter().any(|own| name.starts_with(own))
 }
 
 /// Names of files that editors and builds make beside those that somebody writes.

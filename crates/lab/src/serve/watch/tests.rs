@@ -34,7 +34,13 @@ fn what_the_book_is_made_from_is_seen_and_nothing_else() {
         assert!(is_seen(path), "{path}");
     }
     assert!(is_seen("exercises/a/start.rs") && is_seen("exercises/a/Cargo.toml"));
-    for path in ["exercises/a/mine.rs", "exercises/a/guard.rs", "exercises/a/mine.rs.old-1", "progress.toml"] {
+    for path in [
+        "exercises/a/mine.rs",
+        "exercises/a/guard.rs",
+        "exercises/a/mine.rs.old-1",
+        "exercises/a/mine.rs.new",
+        "progress.toml",
+    ] {
         assert!(!is_seen(path), "{path} is the reader's own");
     }
     for path in ["crates/other/lib.rs", "README.md", "book/src/.page.md.swp", "book/src/page.md~", "book/src/4913"] {
