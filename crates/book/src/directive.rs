@@ -124,7 +124,11 @@ impl Place<'_> {
         }
         let own = self.chapter.with_extension("");
         ensure!(own == Path::new(one), "write `{{{{#trainer {}}}}}`: a page shows its own notes", own.display());
-        let (filled, problems) = fill_in(self.source, self.chapter, &trainer::trainer(self.source.root(), one)?);
+        let (filled, problems) = fill_in(
+            self.source,
+            self.chapter,
+            &trainer::trainer(self.source.root(), one, self.source.scenario(one).is_ok())?,
+        );
         let said: Vec<_> = problems.into_iter().map(|Problem { text, why, .. }| format!("{text}: {why}")).collect();
         ensure!(said.is_empty(), "book/trainer/{one}.toml: {}", said.join("; "));
         Ok(filled)

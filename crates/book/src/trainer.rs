@@ -105,16 +105,20 @@ pub fn planned(root: &Path) -> anyhow::Result<BTreeSet<String>> {
     Ok(read(root)?.into_iter().flat_map(|plan| plan.step).filter_map(|step| step.page).collect())
 }
 
-/// The folded notes of a page.
-pub(super) fn trainer(root: &Path, page: &str) -> anyhow::Result<String> {
+/// The folded notes of a page. A chapter has a hand-out, another page has none.
+pub(super) fn trainer(root: &Path, page: &str, is_chapter: bool) -> anyhow::Result<String> {
     let Notes { minutes, ask, answers, short } = notes(root, page)?;
     let asked: String = ask.iter().map(|one| format!("- {}\n", one.trim())).collect();
     let replies: String = answers.iter().map(|one| format!("- *{}* {}\n", one.says.trim(), one.reply.trim())).collect();
+    let handout = format!(
+        "<a class=\"wb-handout\" href=\"{page}.html?handout\">The hand-out of this chapter</a> prints its story, its chart, the lines that \
+         change and the questions, without answers.\n\n"
+    );
     Ok(format!(
         "\n<details class=\"wb-trainer\"><summary>For the trainer: {minutes} minutes</summary>\n\n**Ask before the run**\n\n{asked}\n\
-         **What is often answered**\n\n{replies}\n**When time is short.** {}\n\n<a class=\"wb-handout\" href=\"{page}.html?handout\">The \
-         hand-out of this chapter</a> prints its story, its chart, the lines that change and the questions, without answers.\n\n</details>\n\n",
-        short.trim()
+         **What is often answered**\n\n{replies}\n**When time is short.** {}\n\n{}</details>\n\n",
+        short.trim(),
+        if is_chapter { &handout } else { "" }
     ))
 }
 
@@ -129,7 +133,9 @@ pub(super) fn plan(source: &Source, root: &Path, name: &str) -> anyhow::Result<S
         let minutes = minutes(source, root, step)?;
         let what = match &step.page {
             Some(page) => format!(
-                "<a href=\"{page}.html\">{}</a>: {}",
+                "<a href=\"{}\">{}</a>: {}",
+                // The first page is the book's index.
+                html::address(&format!("{}.md", if page == "README" { "index" } else { page })),
                 html::inline(&source.title(page)),
                 html::inline_prose(&step.what)
             ),
@@ -210,13 +216,13 @@ mod tests {
     #[test]
     fn the_notes_of_a_page_are_folded_and_missing_ones_are_named_with_their_file() {
         let root = folder(PLAN);
-        let shown = trainer(root.path(), "unconsumed-send").unwrap();
+        let shown = trainer(root.path(), "unconsumed-send", true).unwrap();
         assert!(shown.contains("<summary>For the trainer: 20 minutes</summary>"), "{shown}");
         assert!(
             shown.contains("- How many?") && shown.contains("- *None.* One each.") && shown.contains("The chart."),
             "{shown}"
         );
-        let error = trainer(root.path(), "other").unwrap_err().to_string();
+        let error = trainer(root.path(), "other", true).unwrap_err().to_string();
         assert!(error.starts_with("book/trainer/other.toml is missing"), "{error}");
     }
 }
