@@ -299,6 +299,7 @@ impl Sheet<'_> {
 fn emphasis(text: &str, mark: &str, element: &str) -> String {
     let parts: Vec<_> = text.split(mark).collect();
     if parts.len().is_multiple_of(2)
+        || parts.iter().skip(1).step_by(2).any(|stressed| stressed.is_empty())
         || parts.iter().any(|part| part.matches("<code>").count() != part.matches("</code>").count())
     {
         return text.to_owned();
