@@ -7,11 +7,11 @@ mod list;
 mod passes;
 mod solved;
 
-use anyhow::Context;
 use evidence::{
     exercise::{Exercise, MINE, SOLUTION, START},
+    key::{Key, Side},
     series::Recording,
-    words::{grouped, per_unit, title},
+    side::capital,
 };
 
 use super::{
@@ -23,10 +23,6 @@ pub(super) use list::list;
 
 /// What the steps of the ladder are.
 const STEPS: [&str; 3] = ["where to look", "what to think of", "what to do"];
-/// The world's lines are no answer: the service's are.
-const WORLD: &str = "/world.rs:";
-/// So many spawn lines are named.
-const LINES_MAX: usize = 3;
 
 /// All of an exercise's page below its story.
 pub(super) fn page(source: &Source, id: &str, name: &str) -> anyhow::Result<String> {
@@ -132,7 +128,12 @@ fn diagnose(
     let unit = html::inline(&exercise.scenario.statement.unit);
     let healthy = if exercise.is_blind() { " That nothing stays for good is an answer, too." } else { "" };
     let answer = match recording {
-        Some(recording) => format!("<p>{}</p>", from_the_run(exercise, recording, start)?),
+        Some(recording) => {
+            let solution = source.exercise_file(exercise, "solution.rs")?;
+            let [start, solution] = [(START, start), (SOLUTION, solution.as_str())]
+                .map(|(side, source)| recording.run(side).map(|run| Side { report: &run.report, source }));
+            format!("<p>{}</p>", from_the_run(&Key::of(exercise, start?, solution?)?))
+        }
         None => html::not_recorded(name).trim_end().to_owned(),
     };
     Ok(format!(
@@ -145,38 +146,11 @@ fn diagnose(
     ))
 }
 
-/// What the recorded run of the service tells: where what stays was added, and how many are left.
-fn from_the_run(exercise: &Exercise, recording: &Recording, start: &str) -> anyhow::Result<String> {
-    if exercise.is_healthy() {
-        return Ok("Nothing stays for good. What is there after the load is meant to be there, and there is no more of it after four times \
-                   the load."
-            .to_owned());
-    }
-    let report = &recording.run(START)?.report;
-    let (gauge, unit) = (exercise.gauge(), &exercise.scenario.statement.unit);
-    let title = title(&exercise.scenario.statement.gauge(gauge));
-    let own = report.spawned_at.iter().filter(|site| site.alive > 0 && !site.location.contains(WORLD));
-    let lines: Vec<_> = match exercise.stated_line(start)? {
-        Some(line) => vec![format!("<code>start.rs:{line}</code>")],
-        None => own.take(LINES_MAX).map(|site| format!("<code>{}</code>", html::text(short(&site.location)))).collect(),
-    };
-    let left = report.survivors.get(gauge).copied().with_context(|| {
-        format!("the recorded run of start says nothing of `{gauge}`: run `cargo lab record {}`", exercise.name())
-    })?;
-    Ok(format!(
-        "<strong>1.</strong> {}. <strong>4.</strong> {} {} stay for each {}, counted after {}.",
-        lines.join(" and "),
-        per_unit(left),
-        html::text(&title),
-        html::text(unit),
-        grouped(report.units_done)
-    ))
-}
-
-/// `exercises/NAME/start.rs:76:13` → `start.rs:76`.
-fn short(location: &str) -> &str {
-    let file = location.rsplit('/').next().unwrap_or(location);
-    file.rsplit_once(':').map_or(file, |(line, _)| line)
+/// What the recorded runs tell: where what stays was added, and how many are left.
+fn from_the_run(key: &Key) -> String {
+    let lines: Vec<_> = key.line_numbers().iter().map(|line| format!("<code>start.rs:{line}</code>")).collect();
+    let lines = if lines.is_empty() { "None".to_owned() } else { lines.join(" and ") };
+    format!("<strong>1.</strong> {lines}. <strong>4.</strong> {}.", html::text(&capital(&key.seen)))
 }
 
 /// Hints of a blind exercise, solutions and traps, in one fold.

@@ -10,6 +10,7 @@ pub mod contract;
 pub mod exercise;
 pub mod exhibit;
 pub mod guard;
+pub mod key;
 pub mod made_by;
 pub mod plot;
 pub mod recording;

@@ -6,7 +6,6 @@ pub mod diagnosis;
 pub mod dialog;
 pub mod files;
 pub mod guard;
-pub mod key;
 pub mod keyboard;
 pub mod layout;
 pub mod list;

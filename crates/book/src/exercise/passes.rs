@@ -12,6 +12,9 @@ use super::super::html;
 /// A check runs so many times the units of the exercise.
 const TIMES: u64 = 4;
 
+/// What an exercise keeps in memory, in every exercise.
+const HEAP: &str = "heap_kib";
+
 /// A list of what the check looks at. Of a blind exercise it names no gauge.
 pub(super) fn list(exercise: &Exercise) -> String {
     let statement = &exercise.scenario.statement;
@@ -35,7 +38,7 @@ pub(super) fn list(exercise: &Exercise) -> String {
 
 fn returned(exercise: &Exercise) -> String {
     if exercise.is_blind() {
-        return "What the service holds comes back".to_owned();
+        return "What the service holds is back, or within what it may keep,".to_owned();
     }
     let goal = exercise.goal().iter().filter(|(name, _)| *name != "unfinished");
     let named = goal.map(|(name, stated)| {
@@ -55,17 +58,21 @@ fn returned(exercise: &Exercise) -> String {
 }
 
 fn limits(exercise: &Exercise) -> Vec<String> {
-    let limits = exercise.facts.limits.iter();
-    let said = limits.map(|(name, most)| {
+    let (heap, others): (Vec<_>, Vec<_>) = exercise.facts.limits.iter().partition(|(name, _)| *name == HEAP);
+    let heap = heap.into_iter().map(|(_, most)| format!("It keeps at most {} KiB more than before.", grouped(*most)));
+    let other = |(name, most): (&String, &u64)| {
         let (gauge, most) = (exercise.scenario.statement.gauge(name), grouped(*most));
-        match (name.as_str(), gauge.kind) {
-            ("heap_kib", _) => format!("It keeps at most {most} KiB more than before."),
-            (_, _) if exercise.is_blind() => format!("Another number has a limit of {most}."),
-            (_, Kind::Maximum) => format!("{}: at most {most} at any time.", html::inline(&title(&gauge))),
-            (_, Kind::Level | Kind::Sum) => {
-                format!("{}: at most {most} more than before.", html::inline(&title(&gauge)))
-            }
+        let title = html::inline(&capital(&title(&gauge)));
+        match gauge.kind {
+            Kind::Maximum => format!("{title}: at most {most} at any time."),
+            Kind::Level | Kind::Sum => format!("{title}: at most {most} more than before."),
         }
-    });
-    said.collect()
+    };
+    if !exercise.is_blind() {
+        return heap.chain(others.into_iter().map(other)).collect();
+    }
+    // Their names would tell where to look.
+    let unnamed =
+        (!others.is_empty()).then(|| "Some peaks have limits: the check names one that is exceeded.".to_owned());
+    heap.chain(unnamed).collect()
 }

@@ -1,10 +1,10 @@
 //! The diagnosis, graded: the spawn line and the count by a run of the given service, the other two by the reasons of the options. Pure.
 
 use book::questions::Question;
+use evidence::{key::Key, words};
 use serde::Serialize;
 
-use super::{key::Key, progress::Answered};
-use evidence::words;
+use super::progress::Answered;
 
 /// Counts that differ by less are the same: readers round.
 const ROUNDING: f64 = 0.02;
@@ -229,8 +229,8 @@ pub fn line_of(text: &str, start: &str, mine: &str) -> Result<Option<usize>, Str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::practice::key::Line;
     use book::questions::Choice;
+    use evidence::key::Line;
 
     fn key(lines: &[(usize, f64)], per_unit: f64) -> Key {
         let line =

@@ -4,9 +4,11 @@ use std::{fs, path::Path};
 
 use anyhow::Context;
 use book::questions::{Part, Question};
-use evidence::exercise::{Exercise, MINE, SOLUTION, START};
+use evidence::{
+    exercise::{Exercise, MINE, SOLUTION, START},
+    key::{Key, Side},
+};
 
-use super::key::{Key, Side};
 use crate::check::{self, Tell};
 
 /// The two questions of an exercise that have options, as its page shows them.

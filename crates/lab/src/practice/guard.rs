@@ -14,10 +14,13 @@ use std::{
 };
 
 use anyhow::{Context, anyhow};
-use evidence::exercise::{Exercise, MINE, START, TRAP};
+use evidence::{
+    exercise::{Exercise, MINE, START, TRAP},
+    key::Key,
+};
 use tokio::{io::AsyncReadExt, process::Command, time::timeout};
 
-use super::{diagnosis, key::Key};
+use super::diagnosis;
 use crate::{
     cargo::{self, DidNotCompile, Progress},
     check::{Event, Tell},

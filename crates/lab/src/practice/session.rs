@@ -14,12 +14,14 @@ use std::{
     time::Instant,
 };
 
-use evidence::exercise::{Exercise, MINE};
+use evidence::{
+    exercise::{Exercise, MINE},
+    key::Key,
+};
 
 use super::{
     files::{Change, Files},
     guard::{self, Judged},
-    key::Key,
     progress::{self, Entry, Progress},
 };
 use crate::{

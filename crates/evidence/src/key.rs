@@ -1,7 +1,8 @@
 //! The right answers to what a run can tell: which lines add what stays, and how many are left per unit of work. Pure.
 
-use evidence::{catalogue::Scenario, exercise::Exercise, words};
 use stage::wire::{Report, SpawnSite};
+
+use crate::{catalogue::Scenario, exercise::Exercise, words};
 
 /// What the run of the given service says.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -27,9 +28,11 @@ pub struct Line {
 
 /// A side's run with its source.
 #[derive(Clone, Copy)]
-pub(super) struct Side<'a> {
-    pub(super) report: &'a Report,
-    pub(super) source: &'a str,
+pub struct Side<'a> {
+    /// Its own report.
+    pub report: &'a Report,
+    /// The text of its file.
+    pub source: &'a str,
 }
 
 /// A line that leaves less than this per unit of work is one that is there once.
@@ -40,7 +43,7 @@ impl Key {
     ///
     /// # Errors
     /// When the exercise's stated line is not there, or tasks are left and none is `start.rs`'s own.
-    pub(super) fn of(exercise: &Exercise, start: Side<'_>, solution: Side<'_>) -> anyhow::Result<Self> {
+    pub fn of(exercise: &Exercise, start: Side<'_>, solution: Side<'_>) -> anyhow::Result<Self> {
         let gauge = exercise.gauge();
         let per_unit = start.report.survivors.get(gauge).copied().unwrap_or(0.0);
         let seen = count_seen(&exercise.scenario, gauge, start.report);
