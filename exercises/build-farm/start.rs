@@ -1,6 +1,6 @@
 //! A build farm: it builds what is pushed to a forge, and tells the forge how it went. Builds of one commit share their steps.
 //!
-//! Run it: `cargo run --bin build-farm-start`
+//! Run it: `cargo run --bin build-farm-mine`
 
 mod world;
 

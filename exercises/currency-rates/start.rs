@@ -1,6 +1,6 @@
 //! The converter of a shop: every price that is shown in another currency asks the bank's rates server.
 //!
-//! Run it: `cargo run --bin currency-rates-start`
+//! Run it: `cargo run --bin currency-rates-mine`
 
 mod world;
 

@@ -1,6 +1,6 @@
 //! The tracker of a fleet: vehicles say where they are, and dispatchers send them orders.
 //!
-//! Run it: `cargo run --bin fleet-tracker-start`
+//! Run it: `cargo run --bin fleet-tracker-mine`
 
 mod world;
 

@@ -1,6 +1,6 @@
 //! The picture cache of a shop: every thumbnail is rendered once, and again when its original changes.
 //!
-//! Run it: `cargo run --bin image-cache-start`
+//! Run it: `cargo run --bin image-cache-mine`
 
 mod world;
 

@@ -1,6 +1,6 @@
 //! The sessions of a shop: a login begins one, and it ends with a logout, or when nobody has used it for too long.
 //!
-//! Run it: `cargo run --bin login-sessions-start`
+//! Run it: `cargo run --bin login-sessions-mine`
 
 mod world;
 

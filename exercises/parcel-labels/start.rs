@@ -1,6 +1,6 @@
 //! The label service of a warehouse: it borrows a number for a parcel, has the label printed, and assigns the number.
 //!
-//! Run it: `cargo run --bin parcel-labels-start`
+//! Run it: `cargo run --bin parcel-labels-mine`
 
 mod world;
 

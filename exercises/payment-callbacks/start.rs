@@ -1,6 +1,6 @@
 //! The checkout of a shop: it asks a payment provider for the money, and answers the customer when the provider has called back.
 //!
-//! Run it: `cargo run --bin payment-callbacks-start`
+//! Run it: `cargo run --bin payment-callbacks-mine`
 
 mod world;
 

@@ -1,6 +1,6 @@
 //! The import of a photo service: albums come as batches of photos, and every photo gets a thumbnail.
 //!
-//! Run it: `cargo run --bin photo-import-start`
+//! Run it: `cargo run --bin photo-import-mine`
 
 mod world;
 

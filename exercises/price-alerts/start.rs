@@ -1,6 +1,6 @@
 //! The alerts of a price comparison site: whoever watches a product sees its low prices on the page, and gets a message on the phone.
 //!
-//! Run it: `cargo run --bin price-alerts-start`
+//! Run it: `cargo run --bin price-alerts-mine`
 
 mod world;
 

@@ -1,6 +1,6 @@
 //! The export of a billing service: a client asks for a customer's report, and gets it when the warehouse has it ready.
 //!
-//! Run it: `cargo run --bin report-export-start`
+//! Run it: `cargo run --bin report-export-mine`
 
 mod world;
 

@@ -1,6 +1,6 @@
 //! The box office of a concert agency: it holds seats, has the customer confirm the payment, and keeps a journal of every order.
 //!
-//! Run it: `cargo run --bin ticket-sale-start`
+//! Run it: `cargo run --bin ticket-sale-mine`
 
 mod world;
 

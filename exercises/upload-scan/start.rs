@@ -1,6 +1,6 @@
 //! The gateway between a file share and its virus scanners: an upload is let in when no engine objects.
 //!
-//! Run it: `cargo run --bin upload-scan-start`
+//! Run it: `cargo run --bin upload-scan-mine`
 
 mod world;
 

@@ -1,6 +1,6 @@
 //! The right answers to what a run can tell: which lines add what stays, and how many are left per unit of work. Pure.
 
-use stage::wire::{Report, SpawnSite};
+use stage::wire::{Report, SpawnSite, Stated};
 
 use crate::{catalogue::Scenario, exercise::Exercise, words};
 
@@ -48,7 +48,13 @@ impl Key {
         let per_unit = start.report.survivors.get(gauge).copied().unwrap_or(0.0);
         let seen = count_seen(&exercise.scenario, gauge, start.report);
         if exercise.is_healthy() {
-            let seen = format!("nothing stays for good: {seen}, and no more after four times the load");
+            let bound = match exercise.goal().get(gauge) {
+                Some(Stated::AtMost { at_most }) => {
+                    format!("; the service itself keeps at most {at_most}, whatever the load")
+                }
+                _ => String::new(),
+            };
+            let seen = format!("nothing stays for good: {seen}{bound}");
             return Ok(Self { lines: Vec::new(), per_unit: 0.0, seen });
         }
         if let Some(line) = exercise.stated_line(start.source)? {

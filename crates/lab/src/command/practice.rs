@@ -72,7 +72,7 @@ impl Practice {
             }
         })?;
         if wanted {
-            files::bring_back(folder, name).with_context(|| format!("{missing}, and it cannot be written"))?;
+            files::bring_back(folder).with_context(|| format!("{missing}, and it cannot be written"))?;
         }
         Ok(wanted)
     }

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use evidence::exercise::{Exercise, MINE, START};
+use evidence::exercise::{Exercise, MINE};
 
 use super::guard;
 
@@ -122,19 +122,17 @@ pub fn mine(exercise: &Exercise) -> PathBuf {
 pub fn reset(exercise: &Exercise) -> io::Result<Option<String>> {
     let path = mine(exercise);
     let kept = if path.exists() { Some(keep(&path)?) } else { None };
-    bring_back(&exercise.scenario.dir, exercise.name())?;
+    bring_back(&exercise.scenario.dir)?;
     Ok(kept)
 }
 
-/// Writes the reader's copy in the folder of the exercise `name`. Without one the exercise cannot even be read.
+/// Writes the reader's copy in the folder of an exercise. Without one the exercise cannot even be read.
 ///
 /// # Errors
 /// When a file cannot be read or written.
-pub fn bring_back(folder: &Path, name: &str) -> io::Result<()> {
-    let start = fs::read_to_string(folder.join("start.rs"))?;
-    let text = start.replacen(&format!("{name}-{START}"), &format!("{name}-{MINE}"), 1);
+pub fn bring_back(folder: &Path) -> io::Result<()> {
     let (path, new) = (folder.join("mine.rs"), folder.join("mine.rs.new"));
-    fs::write(&new, text)?;
+    fs::copy(folder.join("start.rs"), &new)?;
     fs::rename(&new, &path)
 }
 

@@ -89,12 +89,10 @@ fn every_folder_is_an_exercise_with_a_name_of_its_own() {
 }
 
 #[test]
-fn mine_is_start_but_for_the_line_that_runs_it() {
+fn mine_is_start() {
     each(|one| {
-        let (start, mine) = (text(one, "start.rs"), text(one, "mine.rs"));
-        let expected = start.replace(&one.scenario.bin(START), &one.scenario.bin(MINE));
         problem(
-            mine != expected,
+            text(one, "mine.rs") != text(one, "start.rs"),
             "mine.rs must be pristine in a commit: `git restore --staged --worktree` it, or copy start.rs to it",
         )
     });
@@ -148,7 +146,7 @@ fn there_are_solutions_to_compare_and_traps_to_fall_into() {
 
 /// `start.rs` without what is the reader's, as the solution of an exercise in which nothing is wrong.
 fn as_solution(one: &Exercise) -> String {
-    let start = text(one, "start.rs").replace(&one.scenario.bin(START), &one.scenario.bin(SOLUTION));
+    let start = text(one, "start.rs").replace(&one.scenario.bin(MINE), &one.scenario.bin(SOLUTION));
     start.replace("#[cfg(test)]\nmod guard;\n\n", "")
 }
 

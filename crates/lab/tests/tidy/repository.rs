@@ -99,6 +99,13 @@ fn is_foreign(file: &str, text: &str) -> bool {
 }
 
 #[test]
+fn no_source_lies_beside_the_packages() {
+    let is_stray = |file: &String| !file.contains('/') && file.ends_with(".rs");
+    let problems = tracked().into_iter().filter(is_stray);
+    fail_on(problems.map(|file| format!("{file} belongs to no package: move or delete it")).collect());
+}
+
+#[test]
 fn everything_was_written_for_this_repository() {
     assert!(is_foreign("a/b.min.js", "") && is_foreign("a.js", &"x".repeat(LINE_LENGTH_MAX + 1)));
     assert!(is_foreign("a.css", "/*! normalize.css */") && !is_foreign("a.css", "/* ours */"));
