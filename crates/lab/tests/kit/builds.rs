@@ -56,9 +56,9 @@ fn run(program: &Path, arguments: &[&str]) -> Output {
     Command::new(program).arg("--no-console").args(arguments).output().unwrap()
 }
 
-/// What a run says to a person, and its exit code. A few units show as much of its words as all do.
+/// What a run says to a person, and its exit code. The load is the kit's own: of a few units one descriptor too many is a share.
 fn said(program: &Path, of: &Ingredients) -> (Option<i32>, String) {
-    let output = run(program, if is_sample() { &["--units", "8"] } else { &[] });
+    let output = run(program, &[]);
     let help = Command::new(program).arg("--help").output().unwrap();
     let all = [&output.stdout, &output.stderr, &help.stdout].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
     let found = telling::words(&all.concat(), &of.names);
@@ -157,10 +157,17 @@ impl Tried<'_> {
         if outcome != Outcome::Passed {
             return Err(format!("with the accepted fix it is {outcome:?}: {faults:?}"));
         }
-        let (code, text) = said(&self.build(&files), self.of);
+        let program = self.build(&files);
+        let mut last = said(&program, self.of);
+        for _ in 1..ROUNDS {
+            if last.0 == Some(0) {
+                break;
+            }
+            last = said(&program, self.of);
+        }
+        let (code, text) = last;
         match code {
             Some(0) if text.contains("GREEN") => Ok("accepted is green".to_owned()),
-            // A run by itself has one try.
             Some(3) => Ok("accepted passes, and the machine was too busy for a run by itself".to_owned()),
             _ => Err(format!("with the accepted fix a run ends with {code:?}: {text}")),
         }
