@@ -10,6 +10,7 @@ mod events;
 #[path = "../outside/gate.rs"]
 mod gate;
 mod heartbeats;
+mod horizon;
 mod in_flight;
 mod long_timers;
 mod peers;
