@@ -162,6 +162,27 @@ fn a_thread_that_blocks_on_this_runtimes_timer() {
     });
 }
 
+/// No descriptor tells of this child, and no thread waits for it.
+#[test]
+fn a_child_that_is_looked_at_again_and_again() {
+    on(ALL).with_children().ends(|| async {
+        Done::when(async {
+            // Begun when virtual time may already pass.
+            sleep(Duration::from_secs(1)).await;
+            let mut convert = std::process::Command::new("sleep").arg("0.6").spawn().expect("the system starts it");
+            for _ in 0..40 {
+                if convert.try_wait().is_ok_and(|status| status.is_some()) {
+                    return true;
+                }
+                sleep(Duration::from_millis(50)).await;
+            }
+            convert.kill().expect("it can be killed");
+            drop(convert.wait());
+            false
+        })
+    });
+}
+
 /// Two seconds are less than the six that an event from outside has.
 #[test]
 fn a_child_of_two_seconds() {

@@ -106,7 +106,7 @@ fn a_scope_that_is_asked_to_moves_the_clock() {
 fn a_near_horizon_reports_what_lies_beyond_it() {
     const SPAWN: u32 = line!() + 2;
     on(ONE_THREAD).checked_by(|checker| checker.horizon(Duration::from_secs(1))).leaks(&[(SPAWN, 1)], || async {
-        tokio::spawn(sleep(Duration::from_secs(5)));
+        tokio::spawn(sleep(MINUTE));
     });
 }
 
