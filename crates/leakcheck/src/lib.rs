@@ -132,6 +132,7 @@ forget what lived before a scope."
 );
 
 mod allow;
+mod body;
 mod checker;
 mod clock;
 mod dump;
@@ -139,6 +140,7 @@ mod growth;
 mod hash;
 mod hooks;
 mod lock;
+mod overdue;
 mod probe;
 mod registry;
 mod report;
@@ -148,6 +150,7 @@ mod supervise;
 mod tally;
 mod text;
 mod threads;
+mod timers;
 mod watch;
 
 pub use allow::{Allow, AllowError};
@@ -155,6 +158,7 @@ pub use checker::{Checker, Findings};
 pub use growth::{Found, Growth, Trend};
 pub use hooks::{Attach, attach};
 pub use leakcheck_macros::test;
+pub use overdue::{Doing, Overdue};
 pub use report::{Allowed, Await, Body, BodyError, Parent, Report, Survivors};
 pub use watch::{Scope, Watch, daemon, scope};
 

@@ -95,8 +95,15 @@ impl Subject {
         busy(&self.handle).saturating_sub(self.blocking_before + self.blocking_allowed)
     }
 
-    /// Waits. Returns `None` if nothing is left; otherwise the polls that were seen, to tell parked tasks from live ones.
+    /// Waits. Returns `None` if nothing is left; otherwise what was seen, to tell parked tasks from live ones.
     pub(crate) async fn settle(&self, limits: Limits) -> Option<PollTracker> {
+        let mut polls = self.wait(limits).await?;
+        polls.update();
+        self.look_for_timers(&mut polls).await;
+        Some(polls)
+    }
+
+    async fn wait(&self, limits: Limits) -> Option<PollTracker> {
         for _ in 0..YIELDS {
             if self.is_quiet() {
                 return None;
@@ -113,7 +120,7 @@ impl Subject {
         let paused = here && is_paused();
         let mut left = limits.virtual_time;
         if paused {
-            match self.in_virtual_time(&mut left).await {
+            match self.in_virtual_time(&mut left, &polls).await {
                 Settled::Quiet => return None,
                 Settled::LimitReached if self.nothing_outside() => return Some(polls),
                 _ => {}
@@ -135,8 +142,8 @@ impl Subject {
             let settled = match paused {
                 // A busy blocking pool stops virtual time.
                 _ if self.blocking() > 0 => Settled::LimitReached,
-                true => self.in_virtual_time(&mut left).await,
-                false if here => self.with_a_paused_clock(&mut left).await,
+                true => self.in_virtual_time(&mut left, &polls).await,
+                false if here => self.with_a_paused_clock(&mut left, &polls).await,
                 false => Settled::LimitReached,
             };
             match settled {
@@ -189,7 +196,7 @@ impl Subject {
     }
 
     pub(crate) fn track_polls(&self) -> PollTracker {
-        PollTracker::start(&self.registry)
+        PollTracker::start(&self.registry, &self.handle)
     }
 
     pub(crate) fn is_current_thread(&self) -> bool {
@@ -206,7 +213,7 @@ impl Subject {
             if self.is_quiet() {
                 return true;
             }
-            polls.update(&self.registry);
+            polls.update();
             if !counts_reset && watch.wall() >= limits.wall / 2 {
                 // In the first half, a task may still be on its way to the line where it waits. Its polls in the second
                 // half tell its state.
@@ -238,7 +245,7 @@ impl Subject {
     }
 
     /// Lets virtual time pass up to what is left of its limit. An idle runtime jumps from timer to timer.
-    async fn in_virtual_time(&self, left: &mut Duration) -> Settled {
+    async fn in_virtual_time(&self, left: &mut Duration, polls: &PollTracker) -> Settled {
         let mut watchdog = std::pin::pin!(clock::sleep(VIRTUAL_WALL_MAX));
         // The steps grow, because most of the tasks that end at all end soon.
         let mut step = *left / VIRTUAL_STEPS;
@@ -250,24 +257,27 @@ impl Subject {
                 () = time::sleep(step.min(*left)) => false,
             };
             *left = left.saturating_sub(begun.elapsed());
+            polls.begin_virtual();
             if self.is_quiet() {
                 return Settled::Quiet;
             }
             if stopped {
+                polls.end_virtual();
                 return Settled::Stopped;
             }
             step *= 10;
         }
+        polls.end_virtual();
         Settled::LimitReached
     }
 
     /// Lets virtual time pass on a runtime that the checker built, and pauses the clock meanwhile.
-    async fn with_a_paused_clock(&self, left: &mut Duration) -> Settled {
+    async fn with_a_paused_clock(&self, left: &mut Duration, polls: &PollTracker) -> Settled {
         if !self.own || !self.is_current_thread() {
             return Settled::LimitReached;
         }
         time::pause();
-        let settled = self.in_virtual_time(left).await;
+        let settled = self.in_virtual_time(left, polls).await;
         time::resume();
         settled
     }
@@ -321,7 +331,7 @@ pub(crate) fn idle(_: &Handle) -> usize {
 }
 
 /// Whether the runtime's clock stands still while real time passes.
-fn is_paused() -> bool {
+pub(crate) fn is_paused() -> bool {
     // Only the clock of a current_thread runtime can be paused. A paused clock stands still until the runtime is idle, so
     // it shows the same time before and after the real clock has moved.
     if Handle::current().runtime_flavor() != RuntimeFlavor::CurrentThread {
