@@ -14,11 +14,12 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::{
     allow::Allow,
+    body::BodyControl,
     dump,
     hooks::{Attach, attach},
     report::{Body, BodyError, Report},
     settle::{Limits, Subject},
-    supervise::{CancelSignal, Message, supervise},
+    supervise::{Message, supervise},
     text::LEAK,
     watch::{Registration, Watch},
 };
@@ -161,13 +162,13 @@ impl Checker {
         // The body's thread sends, the caller's receives. The channel closes when the body's thread ends.
         let (sender, messages) = mpsc::channel();
         let name = thread::current().name().unwrap_or("leakcheck").to_owned();
-        let (checker, cancel) = (self.clone(), CancelSignal::default());
-        let cancelled = cancel.clone();
-        let started = thread::Builder::new().name(name).spawn(move || checker.drive(body, &sender, &cancelled));
+        let (checker, control) = (self.clone(), BodyControl::new());
+        let controlled = control.clone();
+        let started = thread::Builder::new().name(name).spawn(move || checker.drive(body, &sender, &controlled));
         if let Err(error) = started {
             panic!("the system gives no thread for the body: {error}");
         }
-        let (report, value) = supervise(&messages, self.deadline, self.limits, &cancel);
+        let (report, value) = supervise(&messages, self.deadline, self.limits, &control, self.await_lines);
         Findings { report, value }
     }
 
@@ -232,7 +233,7 @@ impl Checker {
     }
 
     /// Runs the body and judges what it leaves, on the body's thread.
-    fn drive<F: Future>(self, body: impl FnOnce() -> F, sender: &Sender<Message<F::Output>>, cancel: &CancelSignal) {
+    fn drive<F: Future>(self, body: impl FnOnce() -> F, sender: &Sender<Message<F::Output>>, control: &BodyControl) {
         // A caller that has given up has dropped the receiver, and the message is dropped.
         let send = |message| drop(sender.send(message));
         let (runtime, watch) = self.build();
@@ -242,18 +243,30 @@ impl Checker {
         let subject =
             Subject { registry, handle, since: 0, blocking_before: 0, blocking_allowed, alive_before: 0, own: true };
         send(Message::Started(subject.clone()));
-        let run = || runtime.block_on(cancel.run_until_cancelled(body()));
-        let (value, ended) = match catch_unwind(AssertUnwindSafe(run)) {
+        // From the first task on, so that a task that was never polled is known.
+        let _observation = subject.registry.observe_from_start();
+        let run = || runtime.block_on(control.run(&subject.registry, body()));
+        let ended = catch_unwind(AssertUnwindSafe(run));
+        if control.dumped() {
+            // The caller has given up before, and a runtime is never used after a dump.
+            return std::mem::forget(runtime);
+        }
+        let (value, ended) = match ended {
             Ok(Some(value)) => (Ok(value), Body::Returned),
             Ok(None) => return runtime.shutdown_background(),
             Err(payload) => (Err(BodyError::Panicked(payload)), Body::Panicked),
         };
         send(Message::BodyEnded(value));
         let left = if subject.is_empty() { None } else { runtime.block_on(subject.settle(self.limits)) };
-        let report = subject.verdict(left.as_ref(), ended);
+        let mut report = subject.verdict(left.as_ref(), ended);
         if self.await_lines && !report.is_clean() {
-            send(Message::VerdictBeforeDump(report.clone()));
-            return send(Message::Verdict(dump::with_await_lines(runtime, &subject.registry, report)));
+            match dump::refusal(&report, subject.is_current_thread()) {
+                Some(why) => report.no_await_lines = Some(why.to_owned()),
+                None => {
+                    send(Message::VerdictBeforeDump(report.clone()));
+                    return send(Message::Verdict(dump::with_await_lines(runtime, &subject.registry, report)));
+                }
+            }
         }
         send(Message::Verdict(report));
         runtime.shutdown_background();

@@ -132,6 +132,7 @@ forget what lived before a scope."
 );
 
 mod allow;
+mod body;
 mod checker;
 mod clock;
 mod dump;
@@ -140,6 +141,7 @@ mod hash;
 mod hooks;
 mod lock;
 mod outside;
+mod overdue;
 mod probe;
 mod registry;
 mod report;
@@ -149,6 +151,7 @@ mod supervise;
 mod tally;
 mod text;
 mod threads;
+mod timers;
 mod turn;
 mod watch;
 
@@ -157,6 +160,7 @@ pub use checker::{Checker, Findings};
 pub use growth::{Found, Growth, Trend};
 pub use hooks::{Attach, attach};
 pub use leakcheck_macros::test;
+pub use overdue::{Doing, Overdue};
 pub use report::{Allowed, Await, Body, BodyError, Parent, Report, Survivors, Waited};
 pub use watch::{Scope, Watch, daemon, scope};
 

@@ -108,6 +108,9 @@ fn a_failing_test_says_why() {
     assert!(panics.contains("the test's own failure") && panics.contains("note: besides the panic, leak: 1"), "{text}");
     let errs = section("errs_and_leaks");
     assert!(errs.contains("the test's own error") && errs.contains("note: besides the error, leak: 1"), "{text}");
-    assert!(section("hangs").contains("leak: the test's body never returned, 1 task alive"), "{text}");
-    assert!(section("blocks").contains("leak: the test's body never returned\n"), "{text}");
+    let overdue = "overdue: the test's body had not returned after 300 ms (`deadline` gives more)";
+    let hangs = format!("{overdue}, 1 task alive\n  the body waits: it was polled once\n");
+    assert!(section("hangs").contains(&hangs), "{text}");
+    let blocks = format!("{overdue}\n  the body blocks its thread: it has been in one poll for under 1 s\n");
+    assert!(section("blocks").contains(&blocks), "{text}");
 }
