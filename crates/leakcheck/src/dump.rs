@@ -4,9 +4,7 @@
 //! A dump is therefore the last thing that happens to a runtime, the caller waits for the dump no longer than stated, and the
 //! runtime is never dropped.
 
-use tokio::runtime::Runtime;
-
-use crate::{registry::Registry, report::Report};
+use crate::{own::OwnRuntime, registry::Registry, report::Report};
 
 /// The report with await lines, or with the reason why there are none. The runtime is given up.
 #[cfg(all(
@@ -15,7 +13,7 @@ use crate::{registry::Registry, report::Report};
     target_os = "linux",
     any(target_arch = "x86", target_arch = "x86_64", target_arch = "aarch64", target_arch = "s390x")
 ))]
-pub(crate) fn with_await_lines(runtime: Runtime, registry: &Registry, report: Report) -> Report {
+pub(crate) fn with_await_lines(runtime: OwnRuntime, registry: &Registry, report: Report) -> Report {
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
     let handle = runtime.handle().clone();
@@ -34,7 +32,7 @@ pub(crate) fn with_await_lines(runtime: Runtime, registry: &Registry, report: Re
     target_os = "linux",
     any(target_arch = "x86", target_arch = "x86_64", target_arch = "aarch64", target_arch = "s390x")
 )))]
-pub(crate) fn with_await_lines(runtime: Runtime, _: &Registry, report: Report) -> Report {
+pub(crate) fn with_await_lines(runtime: OwnRuntime, _: &Registry, report: Report) -> Report {
     runtime.shutdown_background();
     let why = "they need Linux and leakcheck's feature `await-lines`";
     Report { no_await_lines: Some(why.into()), ..report }
