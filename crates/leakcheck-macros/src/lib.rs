@@ -41,9 +41,10 @@ use proc_macro::TokenStream;
 /// `await_lines` needs the feature `await-lines` of leakcheck, and Linux. Without them the report says why there are no
 /// lines.
 ///
-/// Without `settle`, tasks may take 200 ms of wall time to end. On a `current_thread` runtime they also get 10 s of
-/// virtual time. On a `multi_thread` runtime, whose clock cannot be paused, tasks that visibly work or wait for a timer
-/// get up to 2.5 s of wall time. `settle` replaces all three.
+/// Without `settle`, tasks may take 200 ms of wall time to end where nothing can change any more, 2.5 s while threads work or
+/// a timer is pending, and 6 s while something outside of the runtime may still act: a socket's peer, a child process, a
+/// blocking closure, a plain thread. `settle` is one limit instead of the three. On a `current_thread` or `local` runtime
+/// virtual time passes too, up to the `horizon`, while nothing outside may act.
 ///
 /// ```ignore
 /// #[leakcheck::test(flavor = "multi_thread", worker_threads = 2, allow = ["src/metrics.rs", "hyper-util"])]
