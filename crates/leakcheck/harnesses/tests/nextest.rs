@@ -31,5 +31,8 @@ fn a_leaking_test_fails_alone_with_its_report() {
     let failed = |name: &str| text.lines().any(|line| line.contains("FAIL [") && line.ends_with(name));
     assert!(failed("rstest::must_fail::one_case::case_2_leaks") && failed("rstest::must_fail::the_fixture"), "{text}");
     assert!(!failed("rstest::must_fail::one_case::case_1_clean"), "{text}");
-    assert!(text.contains("leak: 1 task left\n") && text.contains("1 task spawned at tests/attributes/rstest.rs:"), "{text}");
+    assert!(
+        text.contains("leak: 1 task left\n") && text.contains("1 task spawned at tests/attributes/rstest.rs:"),
+        "{text}"
+    );
 }

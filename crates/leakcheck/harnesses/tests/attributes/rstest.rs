@@ -27,7 +27,10 @@ async fn cases_below(#[case] number: u32) {
 
 #[rstest]
 #[leakcheck::test(start_paused = true)]
-async fn fixtures_and_values(#[future] answer: u32, #[values(1, 2)] number: u64) -> Result<(), std::num::ParseIntError> {
+async fn fixtures_and_values(
+    #[future] answer: u32,
+    #[values(1, 2)] number: u64,
+) -> Result<(), std::num::ParseIntError> {
     tokio::spawn(tokio::time::sleep(Duration::from_secs(number)));
     assert_eq!("42".parse::<u32>()?, answer.await);
     Ok(())
