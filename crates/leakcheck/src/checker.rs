@@ -10,13 +10,12 @@ use std::{
     time::Duration,
 };
 
-use tokio::runtime::{Builder, Runtime};
-
 use crate::{
     allow::Allow,
     body::BodyControl,
     dump,
     hooks::{Attach, attach},
+    own::{Flavor, OwnRuntime},
     report::{Body, BodyError, Report},
     settle::{Limits, Subject},
     supervise::{Message, supervise},
@@ -35,7 +34,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug)]
 #[must_use = "a checker checks nothing before `find` or `assert`"]
 pub struct Checker {
-    workers: Option<usize>,
+    flavor: Flavor,
     start_paused: bool,
     limits: Limits,
     deadline: Duration,
@@ -58,7 +57,7 @@ impl Checker {
     /// A checker with a `current_thread` runtime, all drivers enabled.
     pub fn current_thread() -> Self {
         Self {
-            workers: None,
+            flavor: Flavor::CurrentThread,
             start_paused: false,
             limits: Limits::at_the_end(),
             deadline: DEADLINE,
@@ -76,7 +75,24 @@ impl Checker {
     #[track_caller]
     pub fn multi_thread(workers: usize) -> Self {
         assert!(workers > 0, "a multi_thread runtime needs a worker: say multi_thread(1) or more");
-        Self { workers: Some(workers), ..Self::current_thread() }
+        Self { flavor: Flavor::MultiThread(workers), ..Self::current_thread() }
+    }
+
+    /// A checker with a `LocalRuntime`, all drivers enabled: a `current_thread` runtime on which `spawn_local` needs no
+    /// `LocalSet`, as code on actix needs it.
+    ///
+    /// Guarantee: what the body spawns with `tokio::task::spawn_local` is seen, also inside of `LocalSet::run_until`. Gap: what
+    /// it spawns with the method of a `LocalSet` is not. Needs tokio's hooks, so it is not there with `count-only` alone.
+    ///
+    /// ```
+    /// let found = leakcheck::Checker::local().find(|| async {
+    ///     tokio::task::spawn_local(std::future::pending::<()>());
+    /// });
+    /// assert_eq!(found.report.tasks(), 1);
+    /// ```
+    #[cfg(tokio_unstable)]
+    pub fn local() -> Self {
+        Self { flavor: Flavor::Local, ..Self::current_thread() }
     }
 
     /// Begins with the clock paused, as `#[tokio::test(start_paused = true)]` does.
@@ -86,7 +102,7 @@ impl Checker {
     /// On a `multi_thread` runtime, whose clock tokio cannot pause.
     #[track_caller]
     pub fn start_paused(mut self, paused: bool) -> Self {
-        assert!(!paused || self.workers.is_none(), "only a current_thread runtime can start paused");
+        assert!(!paused || self.flavor.has_one_thread(), "only a current_thread runtime can start paused");
         self.start_paused = paused;
         self
     }
@@ -272,22 +288,18 @@ impl Checker {
         runtime.shutdown_background();
     }
 
-    fn build(&self) -> (Runtime, Watch) {
-        let mut builder = Builder::new_current_thread();
-        if let Some(workers) = self.workers {
-            builder = Builder::new_multi_thread();
-            builder.worker_threads(workers);
-        }
+    fn build(&self) -> (OwnRuntime, Watch) {
+        let mut builder = self.flavor.builder();
         builder.enable_all().start_paused(self.start_paused);
         let watch = self.allow.iter().cloned().fold(attach(&mut builder), Attach::allowing).marking().install();
-        if self.workers.is_none() {
+        if self.flavor.has_one_thread() {
             // This thread drives the runtime, and the caller looks at this thread from outside.
             watch.registry().threads.set_driving();
             let registry = watch.registry().clone();
             builder.on_thread_park(move || registry.check_clock_before_park());
         }
         watch.registry().threads.mark_current();
-        let runtime = builder.build().unwrap_or_else(|error| panic!("the system gives no runtime: {error}"));
-        (runtime, watch)
+        let runtime = self.flavor.build(&mut builder);
+        (runtime.unwrap_or_else(|error| panic!("the system gives no runtime: {error}")), watch)
     }
 }

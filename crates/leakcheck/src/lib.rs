@@ -79,7 +79,8 @@
 //!
 //! # What it cannot see
 //!
-//! - Tasks of a `LocalSet`: Tokio calls no hook for them. Tasks of a `LocalRuntime` are seen, if you attach.
+//! - Tasks that a method of `LocalSet` spawned: Tokio calls no hook for them. What `tokio::task::spawn_local` spawns under
+//!   `flavor = "local"`, or on a `LocalRuntime` to which you attach, is seen.
 //! - Other executors, plain threads, and runtimes that a library builds for itself.
 //! - Leaks inside one task: a `FuturesUnordered` that only grows is one task.
 //! - Paths that the test does not take. Force the error, the timeout, the cancellation.
@@ -142,6 +143,7 @@ mod hooks;
 mod lock;
 mod outside;
 mod overdue;
+mod own;
 mod probe;
 mod registry;
 mod report;
