@@ -204,7 +204,7 @@ impl<'a> Readings<'a> {
         // Of equal ones the last and the first, so that the spawns between the two are those that left the difference.
         let high = early.iter().max_by_key(|point| point.left).map_or(first, |point| **point);
         let low = late.iter().min_by_key(|point| point.left).map_or(last, |point| **point);
-        let between = low.spawned.saturating_sub(high.spawned);
+        let between = self.spawned_between(&points, &high, &low);
         // Tasks that were spawned before, and only came of age, are none of these spawns.
         let left = (low.left.cast_signed() - high.left.cast_signed()).min(between.cast_signed());
         let noise = if early.len().min(late.len()) >= READINGS_ENOUGH {
@@ -229,6 +229,18 @@ impl<'a> Readings<'a> {
         let spawned = last.spawned.saturating_sub(first.spawned);
         let (per_spawn, oldest_moves) = (per(left as f64), oldest.map(|moved| moved.per_second));
         LineCourse { location: location.to_owned(), course, spawned, left, per_spawn, at_most, oldest_moves }
+    }
+
+    /// How many tasks were spawned that could be left at the one reading and not at the other: those that came of age in between.
+    /// Where the readings do not reach back so far, as many as were spawned in between; at an even load that is the same.
+    fn spawned_between(&self, points: &[Point], from: &Point, to: &Point) -> u64 {
+        let first = &points[0];
+        let known = first.spawned == 0 || from.taken >= first.taken + self.age;
+        if !known {
+            return to.spawned.saturating_sub(from.spawned);
+        }
+        let spawned = |point: &Point| point.taken.checked_sub(self.age).map_or(0.0, |at| spawned_at(points, at));
+        (spawned(to) - spawned(from)).round() as u64
     }
 
     fn point(&self, ledger: &Indexed<'_>, location: &str) -> Point {
@@ -265,6 +277,17 @@ struct Point {
 impl Point {
     /// A line that has spawned nothing yet.
     const BEFORE: Self = Self { taken: SystemTime::UNIX_EPOCH, spawned: 0, ended: 0, left: 0, oldest: None };
+}
+
+/// How many tasks had been spawned at a moment, if they came evenly between two readings.
+fn spawned_at(points: &[Point], at: SystemTime) -> f64 {
+    let after = points.partition_point(|point| point.taken <= at);
+    let (Some(before), Some(after)) = (after.checked_sub(1).map(|before| points[before]), points.get(after)) else {
+        return points[if after == 0 { 0 } else { points.len() - 1 }].spawned as f64;
+    };
+    let seconds = |from: SystemTime, to: SystemTime| to.duration_since(from).unwrap_or_default().as_secs_f64();
+    let part = seconds(before.taken, at) / seconds(before.taken, after.taken).max(f64::MIN_POSITIVE);
+    part.mul_add(after.spawned.saturating_sub(before.spawned) as f64, before.spawned as f64)
 }
 
 #[derive(Clone, Copy)]

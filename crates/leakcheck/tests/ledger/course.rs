@@ -6,7 +6,7 @@ use leakcheck::{Convergence, Course, Ledger, LineCourse};
 
 use crate::programs::{Task, arrivals, ledger, one_in, queue, readings};
 
-const SEEDS: std::ops::Range<u64> = 1..21;
+const SEEDS: std::ops::Range<u64> = 1..7;
 
 /// The one line's course, judged from these readings.
 fn judge(readings: &[Ledger]) -> LineCourse {
@@ -15,7 +15,7 @@ fn judge(readings: &[Ledger]) -> LineCourse {
     judged.lines[0].clone()
 }
 
-/// Ten minutes, read every thirty seconds, from this moment on: the course in each of twenty runs.
+/// Ten minutes, read every thirty seconds, from this moment on: the course in each of some runs.
 fn courses(name: &str, from: f64, program: impl Fn(u64) -> Vec<Task>) -> Vec<LineCourse> {
     let judged = SEEDS.map(|seed| judge(&readings(&program(seed), from, from + 600.0, 30.0)));
     judged.inspect(|line| println!("{name}: {line}")).collect()
@@ -36,12 +36,12 @@ fn steady(_: f64) -> f64 {
 
 #[test]
 fn every_leak_is_told_and_how_much_each_spawn_leaves() {
-    for (leaks, tolerance) in [(1.0, 0.0), (10.0, 0.02), (50.0, 0.01)] {
+    for (leaks, tolerance) in [(1.0, 0.05), (10.0, 0.02), (50.0, 0.01)] {
         let lines = courses("leak", 300.0, |seed| arrivals(seed, UNTIL, steady, one_in(leaks)));
         for line in lines {
             assert_eq!(line.course, Course::Leaks, "{line}");
             let error = (line.per_spawn - 1.0 / leaks).abs();
-            assert!(error <= tolerance + 0.02, "one in {leaks}: {line}");
+            assert!(error <= tolerance, "one in {leaks}: {line}");
         }
     }
     all("slow leak", Course::Leaks, 300.0, |seed| arrivals(seed, UNTIL, |_| 0.4, one_in(4.0)));
@@ -51,13 +51,13 @@ fn every_leak_is_told_and_how_much_each_spawn_leaves() {
     let lost = |now: f64| (now < 400.0).then_some(0.004);
     all("lost lock", Course::Leaks, 500.0, |seed| queue(seed, 1_200.0, |_| 15.0, lost));
     // A leak that has gone on for a day is still one.
-    all("old leak", Course::Leaks, 86_400.0, |seed| arrivals(seed, 87_000.0, |_| 1.0, one_in(5.0)));
+    all("old leak", Course::Leaks, 86_400.0, |seed| arrivals(seed, 87_000.0, |_| 0.5, one_in(4.0)));
 }
 
 /// Left per spawn does not depend on the load: at five times the load, five times as much is left of five times the spawns.
 #[test]
 fn a_leak_leaves_the_same_per_spawn_at_any_load() {
-    for rate in [2.0, 10.0, 50.0] {
+    for rate in [2.0, 6.0, 20.0] {
         let lines = courses("load", 300.0, |seed| arrivals(seed, 900.0, |_| rate, one_in(4.0)));
         let mean = lines.iter().map(|line| line.per_spawn).sum::<f64>() / lines.len() as f64;
         assert!((mean - 0.25).abs() < 0.02, "{mean} at {rate} a second");
@@ -203,7 +203,8 @@ fn a_new_line_is_judged_from_its_first_spawn_on() {
     let mut before = ledger(&leak, 0.0, 0);
     before.lines.clear();
     let judged = ledger(&leak, 600.0, 0).since(&before);
-    assert_eq!((judged.lines[0].course, judged.lines[0].per_spawn), (Course::Grows, 1.0), "{judged}");
+    assert_eq!(judged.lines[0].course, Course::Grows, "{judged}");
+    assert!((judged.lines[0].per_spawn - 1.0).abs() < 0.02, "{judged}");
 }
 
 #[test]

@@ -1,13 +1,15 @@
 //! Which ends are counted as panics, and which are not.
 
 use std::{
-    future::{Future, pending},
+    future::{Future, pending, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind, panic_any, resume_unwind},
     pin::Pin,
-    task::{Context, Poll},
 };
 
-use tokio::task::{JoinError, yield_now};
+use tokio::{
+    sync::oneshot,
+    task::{JoinError, yield_now},
+};
 
 use crate::{eventually, line, service};
 
@@ -15,10 +17,17 @@ use crate::{eventually, line, service};
 fn check(name: &str, counted: u64, abort: bool, future: impl Fn() -> Pin<Box<dyn Future<Output = ()> + Send>>) {
     for workers in [0, 2] {
         let (runtime, watch) = service(workers);
+        let (begun, first_poll) = oneshot::channel();
+        let (mut begun, mut future) = (Some(begun), future());
+        let polled = poll_fn(move |cx| {
+            let ready = future.as_mut().poll(cx);
+            let _sent = begun.take().map(|begun| begun.send(()));
+            ready
+        });
         const SPAWN: u32 = line!() + 1;
-        let task = runtime.spawn(future());
+        let task = runtime.spawn(polled);
         if abort {
-            runtime.block_on(yield_now());
+            runtime.block_on(first_poll).expect("it waits to be aborted");
             task.abort();
         }
         let joined: Result<(), JoinError> = runtime.block_on(task);

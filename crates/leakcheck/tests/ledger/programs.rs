@@ -18,12 +18,15 @@ pub(crate) fn ledger(tasks: &[Task], now: f64, zero: u64) -> Ledger {
     let begun = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000 + zero);
     let mut line = Line::default();
     line.location = "src/service.rs:17:5".to_owned();
-    let ended = |task: &&Task| task.1.is_some_and(|end| end <= now);
-    let born: Vec<_> = tasks.iter().filter(|task| task.0 <= now).collect();
-    let alive: Vec<f64> = born.iter().filter(|task| !ended(task)).map(|task| task.0).collect();
-    line.spawned = born.len() as u64;
+    let mut alive = Vec::new();
+    for (birth, end) in tasks.iter().filter(|task| task.0 <= now) {
+        line.spawned += 1;
+        match end {
+            Some(end) if *end <= now => line.ended += 1,
+            _ => alive.push(*birth),
+        }
+    }
     line.alive = alive.len() as u64;
-    line.ended = line.spawned - line.alive;
     let older = |than: Duration| alive.iter().filter(|birth| now - **birth > than.as_secs_f64()).count() as u64;
     line.older = Watch::AGES.iter().map(|than| Older { than: *than, tasks: older(*than) }).collect();
     // As exact as the registry's clock: 50 ms.
