@@ -133,6 +133,7 @@ forget what lived before a scope."
 );
 
 mod allow;
+mod atomic;
 mod body;
 mod checker;
 mod clock;
@@ -140,6 +141,7 @@ mod dump;
 mod growth;
 mod hash;
 mod hooks;
+mod ledger;
 mod lock;
 mod outside;
 mod overdue;
@@ -162,6 +164,9 @@ pub use checker::{Checker, Findings};
 pub use growth::{Found, Growth, Trend};
 pub use hooks::{Attach, attach};
 pub use leakcheck_macros::test;
+#[cfg(feature = "metrics")]
+pub use ledger::TaskCollector;
+pub use ledger::{Convergence, Course, Ledger, Line, LineCourse, Older, Oldest};
 pub use overdue::{Doing, Overdue};
 pub use report::{Allowed, Await, Body, BodyError, Parent, Report, Survivors, Waited};
 pub use watch::{Scope, Watch, daemon, scope};
@@ -179,7 +184,9 @@ mod tests {
     fn the_documentation_names_nothing_else_of_this_repository() {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut comments = 0;
-        for folder in [here.join("src"), here.join("src/registry"), here.join("../leakcheck-macros/src")] {
+        for folder in
+            [here.join("src"), here.join("src/registry"), here.join("src/ledger"), here.join("../leakcheck-macros/src")]
+        {
             for file in fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path()) {
                 let text = if file.is_file() { fs::read_to_string(&file).unwrap() } else { continue };
                 for line in text.lines().map(str::trim_start).filter(|line| line.starts_with("//")) {

@@ -28,16 +28,17 @@ use tokio::{runtime::Handle, task, time};
 pub(crate) use self::polls::{Polled, Polls};
 use self::{
     polls::{ALL_BUT_REAL, EVER_ONLY},
-    slot::{Record, Slot},
+    slot::{Ended, Record, Slot},
 };
 use crate::{
     allow::Allow,
     clock,
     hash::{Spread, number},
+    ledger::{Counts, panics},
     lock::lock,
     outside,
     report::Allowed,
-    sites::{Site, Sites},
+    sites::{Known, Site, Sites},
     threads::{self, Threads},
 };
 
@@ -48,12 +49,16 @@ const SEGMENTS: usize = 1_024;
 const NO_GUARD: u64 = u64::MAX;
 /// Maps for the tasks whose slot was taken.
 const SHARDS: usize = 64;
+/// A map of at least so many places gives most of them back when most are empty.
+const SHRINK_MIN: usize = 1_024;
 
 /// One living task, as the registry knows it.
 #[derive(Clone, Copy)]
 pub(crate) struct Alive {
     pub(crate) id: u64,
     pub(crate) site: Site,
+    /// The number of the spawn location, which the ledger's counters have too.
+    pub(crate) index: u32,
     /// The spawn location of the task that spawned this one; `None` if no task did.
     pub(crate) parent: Option<Site>,
     /// Milliseconds of the process clock when the task was spawned.
@@ -70,6 +75,8 @@ pub(crate) struct Registry {
     segments: Box<[OnceLock<Box<[Slot]>>]>,
     overflow: Box<[Shard]>,
     sites: Sites,
+    counts: Counts,
+    begun_ms: u64,
     allow: Vec<Allow>,
     /// Tasks alive under each allowance: those given first, then the daemons by name.
     allowed: Mutex<Vec<(Cow<'static, str>, usize)>>,
@@ -101,10 +108,13 @@ struct Shard {
 impl Registry {
     pub(crate) fn new(allow: Vec<Allow>) -> Arc<Self> {
         clock::refresh();
+        panics::listen();
         Arc::new(Self {
             segments: (0..SEGMENTS).map(|_| OnceLock::new()).collect(),
             overflow: (0..SHARDS).map(|_| Shard::default()).collect(),
             sites: Sites::default(),
+            counts: Counts::default(),
+            begun_ms: clock::coarse_ms(),
             allowed: Mutex::new(allow.iter().map(|allow| (allow.text().to_owned().into(), 0)).collect()),
             allow,
             allowed_alive: AtomicUsize::new(0),
@@ -123,15 +133,16 @@ impl Registry {
         if threads::ended_before_spawn() == id {
             return;
         }
-        let (site, given) = self.sites.intern(site, || self.allowance(site));
+        let Known { index, allowance } = self.sites.intern(site, || self.allowance(site));
         let record = Record {
-            site,
-            parent: task::try_id().map_or(0, |parent| self.site_of(number(parent))),
             spawned_ms: clock::coarse_ms(),
             generation: self.generation.load(Ordering::Relaxed),
-            allowance: self.begin_allowed(given),
+            site: index,
+            parent: task::try_id().map_or(0, |parent| self.site_of(number(parent))),
+            allowance: self.begin_allowed(allowance),
             polls: 0,
         };
+        self.counts.spawned(index);
         if !self.slot(id).try_insert(id, &record) {
             let shard = self.shard(id);
             shard.lock().insert(id, record);
@@ -141,15 +152,18 @@ impl Registry {
 
     /// Removes a task. Called by the terminate hook; also for blocking closures, whose spawn tokio does not report.
     pub(crate) fn ended(&self, id: u64) {
-        let allowance = match self.slot_of(id) {
+        let ended = match self.slot_of(id) {
             Some(slot) => Some(slot.remove()),
             None => self.remove_overflow(id),
         };
-        match allowance {
-            None => threads::set_ended_before_spawn(id),
-            Some(0) => {}
-            Some(allowance) => self.end_allowed(allowance),
+        let Some(ended) = ended else { return threads::set_ended_before_spawn(id) };
+        if ended.allowance != 0 {
+            self.end_allowed(ended.allowance);
         }
+        if panics::ended_by_panic(id) {
+            self.counts.panicked(ended.site);
+        }
+        self.counts.ended(ended.site);
     }
 
     /// Counts a poll that begins, if an `Observation` lives.
@@ -169,13 +183,16 @@ impl Registry {
 
     /// Visits every living task, in no order. A task that is spawned or ends during the call may be left out.
     pub(crate) fn for_each(&self, mut visit: impl FnMut(Alive)) {
-        let sites = self.sites.by_address();
+        let sites = self.sites.all();
+        let site = |index: u32| sites.get((index as usize).checked_sub(1)?).copied();
         let from_start = self.from_start.load(Ordering::Relaxed);
         let alive = |id, record: &Record| {
             Some(Alive {
                 id,
-                site: sites.get(&record.site).copied()?,
-                parent: sites.get(&record.parent).copied(),
+                // `None` for a location whose first task was spawned after the call began.
+                site: site(record.site)?,
+                index: record.site,
+                parent: site(record.parent),
                 spawned_ms: record.spawned_ms,
                 generation: record.generation,
                 polls: Polls::of(record.polls, from_start),
@@ -322,8 +339,8 @@ impl Registry {
         }
     }
 
-    /// The key of a living task's spawn location in `sites`; 0 if the registry does not know the task.
-    fn site_of(&self, id: u64) -> usize {
+    /// The number of a living task's spawn location in `sites`; 0 if the registry does not know the task.
+    fn site_of(&self, id: u64) -> u32 {
         match self.slot_of(id) {
             Some(slot) => slot.site(),
             None if self.shard(id).len.load(Ordering::Acquire) == 0 => 0,
@@ -353,14 +370,31 @@ impl Registry {
         &self.overflow[id as usize % SHARDS]
     }
 
-    fn remove_overflow(&self, id: u64) -> Option<u32> {
+    fn remove_overflow(&self, id: u64) -> Option<Ended> {
         let shard = self.shard(id);
         if shard.len.load(Ordering::Acquire) == 0 {
             return None;
         }
-        let record = shard.lock().remove(&id)?;
+        let mut records = shard.lock();
+        let record = records.remove(&id)?;
+        // A service that once had a million tasks does not keep the memory for them.
+        if records.capacity() >= SHRINK_MIN && records.len() < records.capacity() / 8 {
+            let len = records.len();
+            records.shrink_to(len * 2);
+        }
+        drop(records);
         shard.len.fetch_sub(1, Ordering::Release);
-        Some(record.allowance)
+        Some(record.ended())
+    }
+
+    /// When the registry was made, in milliseconds of the process clock.
+    pub(crate) fn begun_ms(&self) -> u64 {
+        self.begun_ms
+    }
+
+    /// The counters of the ledger, and the locations that they count.
+    pub(crate) fn counts(&self) -> (&Counts, Vec<Site>) {
+        (&self.counts, self.sites.all())
     }
 }
 
@@ -398,5 +432,7 @@ impl Drop for ClockGuard {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, leakcheck_loom))]
+mod models;
+#[cfg(all(test, not(leakcheck_loom)))]
 mod tests;

@@ -213,12 +213,12 @@ fn survivors_json(group: &Survivors) -> String {
     )
 }
 
-fn list(items: impl Iterator<Item = String>) -> String {
+pub(crate) fn list(items: impl Iterator<Item = String>) -> String {
     format!("[{}]", items.collect::<Vec<_>>().join(","))
 }
 
 /// A JSON string, as RFC 8259 §7 escapes it.
-fn string(text: &str) -> String {
+pub(crate) fn string(text: &str) -> String {
     let mut out = String::from('"');
     for letter in text.chars() {
         match letter {
