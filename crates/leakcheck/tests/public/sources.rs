@@ -16,7 +16,7 @@ pub(crate) type Place = (Vec<String>, Item);
 
 /// What a `pub use` leads to.
 pub(crate) enum Target {
-    Here(Place),
+    Here(Box<Place>),
     /// In another crate, with this path.
     Elsewhere(Vec<String>),
 }
@@ -68,9 +68,9 @@ impl Sources {
         let mut found = Vec::new();
         for item in self.items(parent) {
             if last == "*" && is_public(item) {
-                found.extend(name_of(item).map(|name| (name, Target::Here((parent.to_vec(), item.clone())))));
+                found.extend(name_of(item).map(|name| (name, Target::Here(Box::new((parent.to_vec(), item.clone()))))));
             } else if name_of(item).as_ref() == Some(last) {
-                found.push((name.clone(), Target::Here((parent.to_vec(), item.clone()))));
+                found.push((name.clone(), Target::Here(Box::new((parent.to_vec(), item.clone())))));
             } else if let Item::Use(item) = item {
                 // Only the leaf of this name: modules use one another, so all leaves would lead around in circles.
                 let mut leaves = Vec::new();
