@@ -106,9 +106,8 @@ fn a_task_that_is_polled_again_and_again_is_live() {
 
 #[test]
 fn a_sleeper_of_nine_seconds_ends_in_virtual_time() {
-    let begun = std::time::Instant::now();
+    // In wall time it would get 2.5 s, and be reported.
     Checker::current_thread().assert(|| async { drop(tokio::spawn(sleep(Duration::from_secs(9)))) });
-    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
 }
 
 #[test]
