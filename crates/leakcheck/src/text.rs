@@ -34,7 +34,7 @@ impl Report {
     pub fn styled(&self, stream: &impl IsTerminal) -> impl Display {
         let colour = stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         let paint = if colour { COLOURS } else { Paint { bold: "", red: "", plain: "" } };
-        std::fmt::from_fn(move |f| self.write(f, paint))
+        Painted(self, paint)
     }
 
     /// The report as one JSON object. Its fields are those of [`Report`]; ages are in milliseconds.
@@ -230,6 +230,15 @@ pub(crate) fn string(text: &str) -> String {
     out + "\""
 }
 
+/// In the place of `std::fmt::from_fn`, which came with Rust 1.93.
+struct Painted<'r>(&'r Report, Paint);
+
+impl Display for Painted<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.0.write(f, self.1)
+    }
+}
+
 #[derive(Clone, Copy)]
 struct Paint {
     bold: &'static str,
@@ -371,7 +380,7 @@ overdue: the test's body had not returned after 30 s (`deadline` gives more)
     #[test]
     fn colour_is_for_terminals() {
         assert_eq!(sample().styled(&std::fs::File::open("/dev/null").unwrap()).to_string(), sample().to_string());
-        let painted = std::fmt::from_fn(|f| sample().write(f, COLOURS)).to_string();
+        let painted = Painted(&sample(), COLOURS).to_string();
         assert!(painted.starts_with("\x1b[1;31mleak\x1b[0m: 4 tasks left"), "{painted}");
     }
 }
