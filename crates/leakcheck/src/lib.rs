@@ -104,7 +104,7 @@
 //! | `goleak.VerifyTestMain(m)` | nothing: each test is judged by itself, in parallel too |
 //! | `goleak.Find()` | [`Checker::find`], [`Watch::find`], [`Scope::find`] |
 //! | `IgnoreCurrent()` | [`scope`] or [`Watch::scope`] |
-//! | `IgnoreCreatedBy(f)`, `IgnoreTopFunction(f)`, `IgnoreAnyFunction(f)` | `allow = "src/file.rs:17"`, `allow = "a-crate"`, or [`daemon`] at the spawn |
+//! | `IgnoreCreatedBy(f)`, `IgnoreTopFunction(f)`, `IgnoreAnyFunction(f)` | `allow = "src/file.rs:17"`, `allow = ("a-crate", at_most = 1)`, or [`daemon`] at the spawn |
 //! | `Cleanup(f)` | code after [`Checker::find`] |
 //! | `RunOnFailure()` | always: a failing body keeps its own failure, and what is left is a note |
 //! | retries for 431 ms | [`Checker::settle`] |
@@ -132,18 +132,22 @@ forget what lived before a scope."
 );
 
 mod allow;
+mod callers;
 mod checker;
+mod children;
 mod clock;
 mod dump;
 mod growth;
 mod hash;
 mod hooks;
 mod lock;
+mod panics;
 mod probe;
 mod registry;
 mod report;
 mod settle;
 mod sites;
+mod suite;
 mod supervise;
 mod tally;
 mod text;
@@ -155,7 +159,7 @@ pub use checker::{Checker, Findings};
 pub use growth::{Found, Growth, Trend};
 pub use hooks::{Attach, attach};
 pub use leakcheck_macros::test;
-pub use report::{Allowed, Await, Body, BodyError, Parent, Report, Survivors};
+pub use report::{Allowed, Await, Body, BodyError, Caller, Child, Panicked, Parent, Report, Survivors};
 pub use watch::{Scope, Watch, daemon, scope};
 
 /// What `#[leakcheck::test]` expands to.
@@ -171,7 +175,7 @@ mod tests {
     fn the_documentation_names_nothing_else_of_this_repository() {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut comments = 0;
-        for folder in [here.join("src"), here.join("src/registry"), here.join("../leakcheck-macros/src")] {
+        for folder in [here.join("src"), here.join("src/registry"), here.join("src/suite"), here.join("../leakcheck-macros/src")] {
             for file in fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path()) {
                 let text = if file.is_file() { fs::read_to_string(&file).unwrap() } else { continue };
                 for line in text.lines().map(str::trim_start).filter(|line| line.starts_with("//")) {

@@ -27,9 +27,11 @@ use tokio::task;
 use self::slot::{Record, Slot};
 use crate::{
     allow::Allow,
+    callers::Callers,
     clock,
     hash::{Spread, number},
     lock::lock,
+    panics::{Panic, Panics},
     report::Allowed,
     sites::{Site, Sites},
     threads::{self, Threads},
@@ -65,6 +67,7 @@ pub(crate) struct Registry {
     allow: Vec<Allow>,
     /// Tasks alive under each allowance: those given first, then the daemons by name.
     allowed: Mutex<Vec<(Cow<'static, str>, usize)>>,
+    /// The sum of these, each up to its allowance's number. Changed under their lock.
     allowed_alive: AtomicUsize,
     /// 64 bits, since a program may begin a scope for each request, and 32 bits of them are used up in days. The ordering
     /// is relaxed: a task that is spawned after a scope has begun sees the scope's generation, by the order of accesses to
@@ -75,6 +78,8 @@ pub(crate) struct Registry {
     /// a poll more or less at its beginning does not matter.
     observing: AtomicBool,
     pub(crate) threads: Threads,
+    pub(crate) panics: Panics,
+    pub(crate) callers: Callers,
 }
 
 /// A map of tasks whose slot was taken. `len` says without the lock whether the map is empty. A task's end and its children
@@ -93,13 +98,15 @@ impl Registry {
             segments: (0..SEGMENTS).map(|_| OnceLock::new()).collect(),
             overflow: (0..SHARDS).map(|_| Shard::default()).collect(),
             sites: Sites::default(),
-            allowed: Mutex::new(allow.iter().map(|allow| (allow.text().to_owned().into(), 0)).collect()),
+            allowed: Mutex::new(allow.iter().map(|allow| (allow.to_string().into(), 0)).collect()),
             allow,
             allowed_alive: AtomicUsize::new(0),
             generation: AtomicU64::new(0),
             observers: AtomicU32::new(0),
             observing: AtomicBool::new(false),
             threads: Threads::default(),
+            panics: Panics::default(),
+            callers: Callers::default(),
         })
     }
 
@@ -136,6 +143,11 @@ impl Registry {
             Some(0) => {}
             Some(allowance) => self.end_allowed(allowance),
         }
+    }
+
+    /// Notes the panic that ends a task. Called before [`ended`](Self::ended), since a verdict may follow that at once.
+    pub(crate) fn panicked(&self, panic: Panic, site: Site) {
+        self.panics.add(panic, site, self.generation.load(Ordering::Relaxed));
     }
 
     /// Counts a poll that begins, if an `Observation` lives.
@@ -181,9 +193,17 @@ impl Registry {
 
     /// Whether a task is alive that no allowance covers and that was spawned since a generation began.
     pub(crate) fn has_since(&self, generation: u64) -> bool {
-        let left = |record: &Record| record.allowance == 0 && record.generation >= generation;
+        let mut counted = Counted::default();
+        let mut left = |record: &Record| {
+            record.generation >= generation && (record.allowance == 0 || counted.is_beyond(self.limit(record.allowance), record))
+        };
         self.slots().any(|slot| slot.read().is_some_and(|(_, record)| left(&record)))
-            || self.overflow.iter().any(|shard| shard.lock().values().any(left))
+            || self.overflow.iter().any(|shard| shard.lock().values().any(&mut left))
+    }
+
+    /// How many tasks the allowance of this number, counted from 1, covers.
+    pub(crate) fn limit(&self, allowance: u32) -> usize {
+        self.allow.get(allowance as usize - 1).map_or(usize::MAX, Allow::limit)
     }
 
     /// Begins a new generation, and returns its number. Tasks that are spawned after this call have that number or a higher
@@ -212,7 +232,7 @@ impl Registry {
         let given = self.allow.len();
         let named = |(index, (name, tasks)): (usize, &(Cow<'static, str>, usize))| {
             let allowance = if index < given { name.to_string() } else { format!("daemon {name}") };
-            Allowed { allowance, tasks: *tasks, given: index < given }
+            Allowed { allowance, tasks: *tasks, given: index < given, surplus: 0 }
         };
         lock(&self.allowed).iter().enumerate().map(named).collect()
     }
@@ -243,14 +263,19 @@ impl Registry {
             }
         };
         allowed[index].1 += 1;
-        self.allowed_alive.fetch_add(1, Ordering::Relaxed);
-        u32::try_from(index + 1).unwrap_or(u32::MAX)
+        let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
+        if allowed[index].1 <= self.limit(number) {
+            self.allowed_alive.fetch_add(1, Ordering::Relaxed);
+        }
+        number
     }
 
     fn end_allowed(&self, allowance: u32) {
         if let Some((_, tasks)) = lock(&self.allowed).get_mut(allowance as usize - 1) {
             *tasks -= 1;
-            self.allowed_alive.fetch_sub(1, Ordering::Relaxed);
+            if *tasks < self.limit(allowance) {
+                self.allowed_alive.fetch_sub(1, Ordering::Relaxed);
+            }
         }
     }
 
@@ -299,6 +324,23 @@ impl Registry {
 impl Shard {
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, Record, BuildHasherDefault<Spread>>> {
         lock(&self.records)
+    }
+}
+
+/// How many tasks of each allowance a look has met. Empty, and without memory, as long as no allowance has a number.
+#[derive(Default)]
+struct Counted(Vec<usize>);
+
+impl Counted {
+    /// Whether the task is one more than the limit of its allowance.
+    fn is_beyond(&mut self, limit: usize, record: &Record) -> bool {
+        if limit == usize::MAX {
+            return false;
+        }
+        let index = record.allowance as usize;
+        self.0.resize(self.0.len().max(index + 1), 0);
+        self.0[index] += 1;
+        self.0[index] > limit
     }
 }
 

@@ -155,7 +155,8 @@ impl Subject {
             return self.report(polls, body);
         }
         let busy = busy(&self.handle).saturating_sub(self.blocking_before);
-        Report { body, allowed: self.allowed(busy), ..Report::default() }
+        let panics = self.registry.panics.since(self.since);
+        Report { body, allowed: self.allowed(busy), panics, ..Report::default() }
     }
 
     /// What is left now.
@@ -173,7 +174,7 @@ impl Subject {
         let mut allowed = self.registry.allowed();
         if self.blocking_allowed > 0 {
             let (allowance, tasks) = ("blocking threads".to_owned(), busy.min(self.blocking_allowed));
-            allowed.push(Allowed { allowance, tasks, given: true });
+            allowed.push(Allowed { allowance, tasks, given: true, surplus: 0 });
         }
         allowed
     }

@@ -50,6 +50,14 @@ pub(crate) fn set_ended_before_spawn(id: u64) {
     ENDED_BEFORE_SPAWN.set(id);
 }
 
+/// How many polls the thread has begun for the runtime that it works for.
+pub(crate) fn polls() -> u64 {
+    let polls = |slots: &RefCell<Vec<(u64, Arc<ThreadSlot>)>>| {
+        slots.try_borrow().ok()?.last().map(|(_, slot)| slot.polls.load(Ordering::Relaxed))
+    };
+    SLOTS.try_with(polls).ok().flatten().unwrap_or(0)
+}
+
 /// A thread's own slot. The thread writes what it is doing for one runtime, and any thread may read that.
 ///
 /// `polling` is stored with `Release` after `polls` and loaded with `Acquire` before it: who sees a task sees at least the
