@@ -79,27 +79,34 @@ pub(crate) fn is_dependency(file: &str) -> bool {
 /// Reads a backtrace as the standard library prints it: the name of each frame, and in a line below its place if it is known.
 fn origin(backtrace: &str) -> Origin {
     let mut origin = Origin::default();
-    let mut name = "";
     for line in backtrace.lines().map(str::trim_start) {
-        let Some(place) = line.strip_prefix("at ") else {
-            name = line.split_once(": ").map_or(line, |(_, name)| name);
-            origin.in_lazy |= LAZY.iter().any(|part| name.contains(part));
-            continue;
-        };
+        // A place where there is one, a name where there is none: line tables may have names without their modules.
+        origin.in_lazy |= LAZY.iter().any(|part| line.contains(part));
+        let Some(place) = line.strip_prefix("at ") else { continue };
         let file = place.rsplitn(3, ':').nth(2).unwrap_or(place);
-        if origin.caller.is_none() && !is_machinery(file, name) {
+        if origin.caller.is_none() && !is_machinery(file) {
             origin.caller = Some(relative(place));
         }
     }
     origin
 }
 
-/// Parts of the names of functions that initialise something once.
-const LAZY: [&str; 5] = ["::once::", "::once_lock::", "::lazy_lock::", "once_cell::", "lazy_static::"];
+/// Parts of the names and files of what initialises something once.
+const LAZY: [&str; 9] = [
+    "::once::",
+    "::once_lock::",
+    "::lazy_lock::",
+    "once_cell::",
+    "lazy_static::",
+    "/sync/once_cell.rs",
+    "/once_cell-",
+    "/lazy_static-",
+    "/lazy_lock.rs",
+];
 
-/// Dependencies, the standard library, and this crate's own hooks.
-fn is_machinery(file: &str, name: &str) -> bool {
-    let own = name.trim_start_matches('<').starts_with("leakcheck::");
+/// Dependencies, the standard library, and this crate's own sources.
+fn is_machinery(file: &str) -> bool {
+    let own = file.starts_with(concat!(env!("CARGO_MANIFEST_DIR"), "/src/"));
     own || is_dependency(file) || file.starts_with("/rustc/") || file.contains("/rustlib/")
 }
 

@@ -21,6 +21,7 @@ use crate::{
     suite::{Running, Suite, Test},
     supervise::{CancelSignal, Message, supervise},
     text::LEAK,
+    threads,
     watch::{Registration, Watch},
 };
 
@@ -316,7 +317,8 @@ impl Checker {
         send(Message::BodyEnded(value));
         let polls = if subject.is_quiet() { None } else { runtime.block_on(subject.settle(self.limits)) };
         let mut report = subject.verdict(polls.as_ref(), ended);
-        report.children = children::of(&subject.registry.threads.numbers());
+        // This thread drives the body, and is none of a multi_thread runtime's.
+        report.children = children::of(subject.registry.threads.numbers().into_iter().chain(threads::own_number()));
         if self.await_lines && !report.is_clean() {
             send(Message::VerdictBeforeDump(report.clone()));
             return send(Message::Verdict(dump::with_await_lines(runtime, &subject.registry, report)));

@@ -1,7 +1,7 @@
 //! Child processes that a test leaves running. Linux says which thread started a child, so those of a runtime's threads are
 //! the test's, whatever other tests do at the same time.
 
-use std::fs;
+use std::{collections::BTreeSet, fs};
 
 use crate::report::Child;
 
@@ -12,11 +12,11 @@ const COMMAND_MAX: usize = 200;
 ///
 /// The kernel lists a child at the thread that started it. When that thread ends, its children go to another thread of the
 /// process, mostly the first; then nobody can say whose they were.
-pub(crate) fn of(threads: &[u32]) -> Vec<Child> {
-    let list = |thread| fs::read_to_string(format!("/proc/self/task/{thread}/children")).unwrap_or_default();
-    let mut pids: Vec<u32> = Vec::new();
+pub(crate) fn of(threads: impl Iterator<Item = u32>) -> Vec<Child> {
+    let mut pids = BTreeSet::<u32>::new();
     for thread in threads {
-        pids.extend(list(thread).split_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
+        let list = fs::read_to_string(format!("/proc/self/task/{thread}/children")).unwrap_or_default();
+        pids.extend(list.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
     }
     pids.into_iter().filter(|pid| runs(*pid)).map(|pid| Child { pid, command: command(pid) }).collect()
 }

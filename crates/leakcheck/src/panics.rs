@@ -110,7 +110,7 @@ impl Panics {
         kinds.push_back(Kind { spawned_at, panic, generation, count: 1 });
     }
 
-    /// The panics since a generation began, in their order.
+    /// The panics since a generation began, by their lines: which came first is chance.
     pub(crate) fn since(&self, generation: u64) -> Vec<Panicked> {
         let mut all = Vec::<Panicked>::new();
         for Kind { spawned_at: site, panic, count, .. } in lock(&self.0).iter().filter(|kind| kind.generation >= generation) {
@@ -126,6 +126,7 @@ impl Panics {
                 }),
             }
         }
+        all.sort_by(|a, b| (&a.spawned_at, &a.panicked_at).cmp(&(&b.spawned_at, &b.panicked_at)));
         all
     }
 }
