@@ -72,7 +72,10 @@ impl Allow {
     /// If the number is 0, since such an allowance allows nothing.
     pub fn at_most(self, tasks: usize) -> Result<Self, AllowError> {
         match tasks {
-            0 => Err(AllowError { text: self.text, why: "at most 0 allows nothing: give no allowance, or a number from 1" }),
+            0 => Err(AllowError {
+                text: self.text,
+                why: "at most 0 allows nothing: give no allowance, or a number from 1",
+            }),
             _ => Ok(Self { at_most: Some(tasks), ..self }),
         }
     }

@@ -22,7 +22,9 @@ static WANTED: LazyLock<bool> =
     LazyLock::new(|| env::var_os("LEAKCHECK_BACKTRACE").is_some_and(|value| !value.is_empty() && value != "0"));
 
 /// The backtraces of the living tasks of one runtime, where the environment asks for them.
-pub(crate) struct Callers(Option<Mutex<HashMap<u64, Arc<Backtrace>, BuildHasherDefault<Spread>>>>);
+pub(crate) struct Callers(Option<Mutex<ByTask>>);
+
+type ByTask = HashMap<u64, Arc<Backtrace>, BuildHasherDefault<Spread>>;
 
 /// Who called the spawn of a task.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -267,7 +267,9 @@ impl Checker {
             }
             value => match (suite.judge(&test, &report, true), value) {
                 (Ok(()), Ok(value)) => {
-                    report.unused_allowances().for_each(|name| eprintln!("note: unused allowance: {name} covered no task"));
+                    report
+                        .unused_allowances()
+                        .for_each(|name| eprintln!("note: unused allowance: {name} covered no task"));
                     match report.beside_leaks(fail_on_panic, fail_on_children) {
                         Ok(()) => value,
                         Err(why) => panic!("{why}"),

@@ -175,7 +175,9 @@ mod tests {
     fn the_documentation_names_nothing_else_of_this_repository() {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut comments = 0;
-        for folder in [here.join("src"), here.join("src/registry"), here.join("src/suite"), here.join("../leakcheck-macros/src")] {
+        for folder in
+            [here.join("src"), here.join("src/registry"), here.join("src/suite"), here.join("../leakcheck-macros/src")]
+        {
             for file in fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path()) {
                 let text = if file.is_file() { fs::read_to_string(&file).unwrap() } else { continue };
                 for line in text.lines().map(str::trim_start).filter(|line| line.starts_with("//")) {

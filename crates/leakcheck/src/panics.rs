@@ -113,7 +113,9 @@ impl Panics {
     /// The panics since a generation began, by their lines: which came first is chance.
     pub(crate) fn since(&self, generation: u64) -> Vec<Panicked> {
         let mut all = Vec::<Panicked>::new();
-        for Kind { spawned_at: site, panic, count, .. } in lock(&self.0).iter().filter(|kind| kind.generation >= generation) {
+        for Kind { spawned_at: site, panic, count, .. } in
+            lock(&self.0).iter().filter(|kind| kind.generation >= generation)
+        {
             let spawned_at = format!("{}:{}:{}", shorten(site.file()), site.line(), site.column());
             let same = |known: &&mut Panicked| known.spawned_at == spawned_at && known.panicked_at == panic.location;
             match all.iter_mut().find(same) {

@@ -195,7 +195,8 @@ impl Registry {
     pub(crate) fn has_since(&self, generation: u64) -> bool {
         let mut counted = Counted::default();
         let mut left = |record: &Record| {
-            record.generation >= generation && (record.allowance == 0 || counted.is_beyond(self.limit(record.allowance), record))
+            record.generation >= generation
+                && (record.allowance == 0 || counted.is_beyond(self.limit(record.allowance), record))
         };
         self.slots().any(|slot| slot.read().is_some_and(|(_, record)| left(&record)))
             || self.overflow.iter().any(|shard| shard.lock().values().any(&mut left))

@@ -117,7 +117,9 @@ impl Suite {
         };
         let baseline = variable("LEAKCHECK_BASELINE").map(|path| Baseline::read(PathBuf::from(path))).transpose()?;
         if mode == Mode::Shrink && baseline.is_none() {
-            return Err("LEAKCHECK=shrink needs a baseline: set LEAKCHECK_BASELINE=leakcheck-baseline.txt too".to_owned());
+            return Err(
+                "LEAKCHECK=shrink needs a baseline: set LEAKCHECK_BASELINE=leakcheck-baseline.txt too".to_owned()
+            );
         }
         let wanted = mode == Mode::Report || baseline.is_some();
         let path = variable("LEAKCHECK_REPORT").map(PathBuf::from).or_else(|| wanted.then(run::default_path));

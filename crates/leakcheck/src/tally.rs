@@ -27,7 +27,8 @@ impl Report {
     pub(crate) fn take(registry: &Registry, since: u64, polls: Option<&PollTracker>, body: Body) -> Self {
         let now = registry.threads.polling();
         let mut groups = BTreeMap::<_, Group>::new();
-        let mut add = |task: &Alive| groups.entry(position(task.site)).or_default().add(task, State::of(task, &now, polls));
+        let mut add =
+            |task: &Alive| groups.entry(position(task.site)).or_default().add(task, State::of(task, &now, polls));
         let mut numbered = BTreeMap::<_, Vec<Alive>>::new();
         registry.for_each(|task| match task.allowance {
             _ if task.generation < since => {}
@@ -138,7 +139,8 @@ impl Group {
         let callers = callers.of(&self.ids).into_iter();
         // What is spawned in the user's own code has a line of the user's.
         let location = |caller| if is_dependency(file) { caller } else { None };
-        let callers = callers.map(|(Origin { caller, in_lazy }, count)| Caller { location: location(caller), in_lazy, count });
+        let callers =
+            callers.map(|(Origin { caller, in_lazy }, count)| Caller { location: location(caller), in_lazy, count });
         let callers = callers.filter(|caller| caller.location.is_some() || caller.in_lazy).collect();
         Survivors { file: file.to_owned(), line, column, parents, callers, ..self.counts }
     }

@@ -11,7 +11,8 @@ use crate::report::{Allowed, Body, Caller, Child, Panicked, Parent, Report, Surv
 /// How a report of a leak begins.
 pub(crate) const LEAK: &str = "leak: ";
 /// What to do about a task of a lazy static.
-const LAZY: &str = "a static belongs to the process, not to this test; initialise it on a runtime of its own, or allow it";
+const LAZY: &str =
+    "a static belongs to the process, not to this test; initialise it on a runtime of its own, or allow it";
 /// Lines of parents, callers and awaits shown for each spawn location; the rest is a number.
 const DETAILS_MAX: usize = 3;
 
@@ -54,9 +55,11 @@ impl Report {
             let count = panicked.count;
             format!("{{\"spawned_at\":{spawned_at},\"panicked_at\":{at},\"message\":{message},\"count\":{count}}}")
         }));
-        let children = list(self.children.iter().map(|child| {
-            format!("{{\"pid\":{},\"command\":{}}}", child.pid, string(&child.command))
-        }));
+        let children = list(
+            self.children
+                .iter()
+                .map(|child| format!("{{\"pid\":{},\"command\":{}}}", child.pid, string(&child.command))),
+        );
         let (clean, tasks, blocking, unnamed) = (self.is_clean(), self.tasks(), self.blocking, self.unnamed);
         let why = self.no_await_lines.as_deref().map_or("null".to_owned(), string);
         // Writing to a string cannot fail.

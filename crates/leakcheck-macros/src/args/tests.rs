@@ -136,10 +136,7 @@ fn a_value_of_the_wrong_kind_is_answered_with_an_example() {
         ("settle = 2", "`settle` takes a string: write `settle = \"2s\"`"),
         ("panics = true", "`panics` takes a string: write `panics = \"fail\"`"),
         ("children = \"no\"", "`children` takes `\"fail\"` or `\"note\"`: write `children = \"fail\"`"),
-        (
-            "allow = (\"hyper-util\", 1)",
-            "an allowance with a number is written `(\"hyper-util\", at_most = 1)`",
-        ),
+        ("allow = (\"hyper-util\", 1)", "an allowance with a number is written `(\"hyper-util\", at_most = 1)`"),
         (
             "allow = [(\"hyper-util\", most = 1)]",
             "an allowance with a number is written `(\"hyper-util\", at_most = 1)`",

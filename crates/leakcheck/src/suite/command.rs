@@ -4,7 +4,7 @@ use std::{
     env,
     ffi::OsString,
     fs, io,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, ExitCode},
 };
 
@@ -87,7 +87,7 @@ fn baseline(path: PathBuf) -> Result<(), String> {
     Ok(())
 }
 
-fn read(path: &PathBuf) -> Result<Record, String> {
+fn read(path: &Path) -> Result<Record, String> {
     Record::read(path).map_err(|error| {
         let path = path.display();
         format!("no run to tell of in {path} ({error}): run the tests first, with `cargo leakcheck test`")
@@ -106,7 +106,9 @@ fn path() -> Result<PathBuf, String> {
         return Err(format!("cargo metadata: {}", String::from_utf8_lossy(&output.stderr).trim()));
     }
     let target = target_directory(&String::from_utf8_lossy(&output.stdout));
-    target.map(|target| run::in_target(&target)).ok_or("cargo metadata names no target directory: set LEAKCHECK_REPORT".into())
+    target
+        .map(|target| run::in_target(&target))
+        .ok_or("cargo metadata names no target directory: set LEAKCHECK_REPORT".into())
 }
 
 fn cargo() -> OsString {

@@ -97,7 +97,7 @@ impl Table<'_> {
         let judged = |test| tests.get(test).is_some_and(|(ended, _)| matches!(ended, Outcome::Clean | Outcome::Leak));
         let entries = baseline.entries();
         let (ran, other): (Vec<_>, Vec<_>) = entries.partition(|(test, ..)| judged(*test));
-        let unneeded = ran.iter().filter(|(test, line, listed)| left(*test, line) < *listed);
+        let unneeded = ran.iter().filter(|(test, line, listed)| left(test, line) < *listed);
         let unneeded: Vec<_> = unneeded.map(|(test, line, tasks)| entry(test, line, *tasks)).collect();
         let absent: BTreeSet<_> = other.iter().map(|(test, ..)| *test).collect();
         let absent: Vec<_> = absent.into_iter().map(Test::to_string).collect();

@@ -45,7 +45,10 @@ fn a_process_for_each_test_gives_the_same_table() {
                 });
             }
         });
-        assert_eq!(place.table(), format!("4 of 5 tests left something behind: 6 tasks from 5 spawn lines\n\n{}", rows()));
+        assert_eq!(
+            place.table(),
+            format!("4 of 5 tests left something behind: 6 tasks from 5 spawn lines\n\n{}", rows())
+        );
     }
 }
 
@@ -58,7 +61,11 @@ fn a_run_begins_its_file_anew_and_a_test_that_runs_again_counts_once() {
     };
     run("leaks_one", "a");
     run("leaks_one", "a");
-    assert!(place.table().starts_with("1 of 1 test left something behind: 1 task from 1 spawn line\n"), "{}", place.table());
+    assert!(
+        place.table().starts_with("1 of 1 test left something behind: 1 task from 1 spawn line\n"),
+        "{}",
+        place.table()
+    );
     run("leaves", "b");
     assert_eq!(place.table(), "1 test checked, and none left a task behind\n");
 }
@@ -115,7 +122,11 @@ fn a_baseline_that_the_command_wrote_lets_the_suite_pass() {
     let output = place.samples("lea").env("LEAKCHECK_BASELINE", place.baseline()).output().unwrap();
     assert!(output.status.success() && text(&output).contains("5 passed"), "{}", text(&output));
     assert!(!text(&output).contains("leakcheck: "), "nothing to tell: {}", text(&output));
-    assert!(place.table().ends_with(&format!("\nbaseline {}: 5 lines\n", place.baseline().display())), "{}", place.table());
+    assert!(
+        place.table().ends_with(&format!("\nbaseline {}: 5 lines\n", place.baseline().display())),
+        "{}",
+        place.table()
+    );
 }
 
 #[test]
@@ -150,20 +161,23 @@ fn what_cannot_be_read_fails_each_test_with_what_to_write() {
     let place = Place::new("bad");
     let missing = place.baseline();
     let good = entry("leaks_one", ONE, 1);
-    let files: Vec<_> = [("three parts", "a | b | 1"), ("no number", "a | b | c | x"), ("twice", &format!("{good}\n{good}"))]
-        .into_iter()
-        .map(|(name, text)| {
-            let path = place.0.join(name);
-            fs::write(&path, text).unwrap();
-            path
-        })
-        .collect();
+    let files: Vec<_> =
+        [("three parts", "a | b | 1"), ("no number", "a | b | c | x"), ("twice", &format!("{good}\n{good}"))]
+            .into_iter()
+            .map(|(name, text)| {
+                let path = place.0.join(name);
+                fs::write(&path, text).unwrap();
+                path
+            })
+            .collect();
     let mut cases = vec![
         ("LEAKCHECK", "reprot".into(), "LEAKCHECK=reprot is no mode: write LEAKCHECK=report".to_owned()),
         ("LEAKCHECK", "shrink".into(), "set LEAKCHECK_BASELINE=leakcheck-baseline.txt too".to_owned()),
         ("LEAKCHECK_BASELINE", missing.clone(), format!("cargo leakcheck baseline > {}", missing.display())),
     ];
-    for (path, why) in files.iter().zip([":1: a line has four parts", ":1: the last part", ":2: this test and spawn line"]) {
+    for (path, why) in
+        files.iter().zip([":1: a line has four parts", ":1: the last part", ":2: this test and spawn line"])
+    {
         cases.push(("LEAKCHECK_BASELINE", path.clone(), format!("{}{why}", path.display())));
     }
     for (variable, value, part) in cases {
@@ -171,7 +185,10 @@ fn what_cannot_be_read_fails_each_test_with_what_to_write() {
         let text = text(&output);
         assert!(text.contains("1 failed"), "{text}");
         let line = text.lines().find(|line| line.contains(&part));
-        assert!(line.is_some_and(|line| line.contains("write ") || line.contains("set ") || line.contains("make ")), "{text}");
+        assert!(
+            line.is_some_and(|line| line.contains("write ") || line.contains("set ") || line.contains("make ")),
+            "{text}"
+        );
         // Its place is the test's own.
         assert!(text.contains(&format!("panicked at {FILE}:")), "{text}");
     }
@@ -182,10 +199,14 @@ fn a_file_that_cannot_be_written_is_told_and_fails_no_test() {
     let place = Place::new("unwritable");
     let folder = place.0.join("folder");
     fs::create_dir(&folder).unwrap();
-    let output = place.samples("leaks_one").envs([("LEAKCHECK", "report")]).env("LEAKCHECK_REPORT", &folder).output().unwrap();
+    let output =
+        place.samples("leaks_one").envs([("LEAKCHECK", "report")]).env("LEAKCHECK_REPORT", &folder).output().unwrap();
     assert!(output.status.success(), "{}", text(&output));
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(told.starts_with("leakcheck: cannot write what this run found to ") && told.contains("set LEAKCHECK_REPORT"), "{told}");
+    assert!(
+        told.starts_with("leakcheck: cannot write what this run found to ") && told.contains("set LEAKCHECK_REPORT"),
+        "{told}"
+    );
 }
 
 #[test]

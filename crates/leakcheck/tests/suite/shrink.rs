@@ -44,7 +44,8 @@ fn shrunk() -> String {
 fn what_is_no_longer_needed_is_told_past_libtest() {
     let place = Place::new("told");
     let before = file(&place);
-    let output = place.samples("lea").env("LEAKCHECK_BASELINE", place.baseline()).args(["--skip", "scope"]).output().unwrap();
+    let output =
+        place.samples("lea").env("LEAKCHECK_BASELINE", place.baseline()).args(["--skip", "scope"]).output().unwrap();
     assert!(output.status.success(), "{}", text(&output));
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     let path = place.baseline().display().to_string();
@@ -93,7 +94,8 @@ fn it_never_grows() {
     let place = Place::new("never");
     let before = format!("{}\n", entry("leaks_more", MORE, 1));
     fs::write(place.baseline(), &before).unwrap();
-    let output = place.samples("lea").env("LEAKCHECK_BASELINE", place.baseline()).env("LEAKCHECK", "shrink").output().unwrap();
+    let output =
+        place.samples("lea").env("LEAKCHECK_BASELINE", place.baseline()).env("LEAKCHECK", "shrink").output().unwrap();
     assert!(text(&output).contains("1 passed; 4 failed"), "{}", text(&output));
     assert_eq!(fs::read_to_string(place.baseline()).unwrap(), before);
 }

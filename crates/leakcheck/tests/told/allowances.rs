@@ -35,7 +35,10 @@ fn the_surplus_is_at_its_spawn_line_and_the_allowance_is_named() {
     );
     assert_eq!(found.report.to_string(), text);
     let json = found.report.to_json();
-    assert!(json.contains(&format!(r#"{{"allowance":"{FILE}, at most 1","tasks":1,"given":true,"surplus":2}}"#)), "{json}");
+    assert!(
+        json.contains(&format!(r#"{{"allowance":"{FILE}, at most 1","tasks":1,"given":true,"surplus":2}}"#)),
+        "{json}"
+    );
 }
 
 #[test]

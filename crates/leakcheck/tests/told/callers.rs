@@ -64,7 +64,8 @@ const WANTED: (&str, &str) = ("LEAKCHECK_BACKTRACE", "1");
 /// What the sample shows, with backtraces or without.
 fn shown(sample: &str, wanted: bool) -> String {
     let variables: &[_] = if wanted { &[WANTED] } else { &[] };
-    let (output, text) = run(&format!("callers::sample::{sample}"), &[variables, &[("RUST_TEST_NOCAPTURE", "1")]].concat());
+    let (output, text) =
+        run(&format!("callers::sample::{sample}"), &[variables, &[("RUST_TEST_NOCAPTURE", "1")]].concat());
     assert!(output.status.success(), "{text}");
     text
 }

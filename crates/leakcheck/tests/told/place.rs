@@ -87,7 +87,10 @@ fn inside_another_future_the_message_has_the_line() {
         *failed.downcast::<String>().unwrap()
     });
     let text = found.value.unwrap();
-    assert!(text.starts_with("leak: 1 task left\n") && text.contains(&format!("  checked at {FILE}:{LINE}:")), "{text}");
+    assert!(
+        text.starts_with("leak: 1 task left\n") && text.contains(&format!("  checked at {FILE}:{LINE}:")),
+        "{text}"
+    );
 }
 
 /// What `assert` returns can be awaited in a task, as before.
