@@ -11,7 +11,7 @@ use syn::{
 };
 
 use crate::{
-    args::{Args, Flavor},
+    args::{Allowance, Args, Flavor},
     attrs,
 };
 
@@ -171,10 +171,15 @@ fn checker(args: &Args) -> TokenStream {
     let horizon = args.horizon.map(duration).map(|limit| quote!(.horizon(#limit)));
     let deadline = args.deadline.map(duration).map(|limit| quote!(.deadline(#limit)));
     // With this span, an allowance that cannot be read panics at the line where it is written.
-    let allow = args.allow.iter().map(|text| quote_spanned!(text.span()=> .allow(#text)));
+    let allow = args.allow.iter().map(|Allowance { text, at_most }| match at_most {
+        None => quote_spanned!(text.span()=> .allow(#text)),
+        Some(tasks) => quote_spanned!(text.span()=> .allow_at_most(#text, #tasks)),
+    });
     let blocking = args.allow_blocking.map(|closures| quote!(.allow_blocking(#closures)));
     let await_lines = args.await_lines.map(|wanted| quote!(.await_lines(#wanted)));
-    quote!(#new #paused #settle #horizon #deadline #(#allow)* #blocking #await_lines)
+    let panics = args.panics.map(|fails| quote!(.fail_on_panic(#fails)));
+    let children = args.children.map(|fails| quote!(.fail_on_children(#fails)));
+    quote!(#new #paused #settle #horizon #deadline #(#allow)* #blocking #await_lines #panics #children)
 }
 
 fn duration(duration: Duration) -> TokenStream {

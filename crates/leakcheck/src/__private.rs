@@ -28,3 +28,8 @@ where
 pub fn multi_thread() -> Checker {
     Checker::multi_thread(thread::available_parallelism().map_or(1, NonZero::get))
 }
+
+/// The command `cargo leakcheck`.
+pub fn command() -> ExitCode {
+    crate::suite::command::main()
+}

@@ -173,8 +173,8 @@ fn an_attribute_inside_the_body_is_moved_to_the_test() {
 #[test]
 fn the_arguments_become_calls_of_the_checker() {
     let args = quote! {
-        crate = "renamed", start_paused = true, settle = "200ms", horizon = "31s", deadline = "1m", allow = ["src/a.rs", "b"],
-        allow_blocking = 1, await_lines = true
+        crate = "renamed", start_paused = true, settle = "200ms", horizon = "31s", deadline = "1m",
+        allow = ["src/a.rs", ("b", at_most = 2)], allow_blocking = 1, await_lines = true, panics = "fail", children = "note"
     };
     let (_, call) = parts(&expanded(
         args,
@@ -191,8 +191,8 @@ fn the_arguments_become_calls_of_the_checker() {
                 .horizon(::core::time::Duration::from_millis(31000u64))
                 .deadline(::core::time::Duration::from_millis(60000u64))
                 .allow("src/a.rs")
-                .allow("b")
-                .allow_blocking(1usize).await_lines(true),
+                .allow_at_most("b", 2usize)
+                .allow_blocking(1usize).await_lines(true).fail_on_panic(true).fail_on_children(false),
             name
         )
     }};
