@@ -59,7 +59,7 @@ impl Checker {
         Self {
             workers: None,
             start_paused: false,
-            limits: Limits::default(),
+            limits: Limits::at_the_end(),
             deadline: DEADLINE,
             allow: Vec::new(),
             allow_blocking: 0,
@@ -90,12 +90,20 @@ impl Checker {
         self
     }
 
-    /// How long tasks may take to end after the body: of wall time and, where the clock can be paused, of virtual time.
+    /// How long tasks may take to end after the body, in wall time.
     ///
-    /// The default is 200 ms of wall time, 10 s of virtual time, and 2.5 s of wall time while threads work or timers are
-    /// pending on a runtime whose clock cannot be paused.
+    /// The default is 200 ms where nothing can change any more, 2.5 s while threads work or a timer is pending, and 6 s while
+    /// something outside of the runtime may still act: a socket's peer, a child process, a blocking closure, a plain thread.
+    /// With this call there is one limit, whatever may still act.
     pub fn settle(mut self, limit: Duration) -> Self {
-        self.limits = Limits::all(limit);
+        self.limits = self.limits.settle(limit);
+        self
+    }
+
+    /// How much virtual time may pass after the body, on a `current_thread` runtime: the default is 10 s. It takes no wall
+    /// time, and passes only while no socket is open and nothing else outside may act.
+    pub fn horizon(mut self, limit: Duration) -> Self {
+        self.limits.horizon = Some(limit);
         self
     }
 
@@ -241,8 +249,8 @@ impl Checker {
             Err(payload) => (Err(BodyError::Panicked(payload)), Body::Panicked),
         };
         send(Message::BodyEnded(value));
-        let polls = if subject.is_quiet() { None } else { runtime.block_on(subject.settle(self.limits)) };
-        let report = subject.verdict(polls.as_ref(), ended);
+        let left = if subject.is_empty() { None } else { runtime.block_on(subject.settle(self.limits)) };
+        let report = subject.verdict(left.as_ref(), ended);
         if self.await_lines && !report.is_clean() {
             send(Message::VerdictBeforeDump(report.clone()));
             return send(Message::Verdict(dump::with_await_lines(runtime, &subject.registry, report)));
@@ -258,11 +266,12 @@ impl Checker {
             builder.worker_threads(workers);
         }
         builder.enable_all().start_paused(self.start_paused);
-        let watch = self.allow.iter().cloned().fold(attach(&mut builder), Attach::allowing).install();
+        let watch = self.allow.iter().cloned().fold(attach(&mut builder), Attach::allowing).marking().install();
         if self.workers.is_none() {
             // This thread drives the runtime, and the caller looks at this thread from outside.
-            watch.registry().threads.add_current();
+            watch.registry().threads.set_driving();
         }
+        watch.registry().threads.mark_current();
         let runtime = builder.build().unwrap_or_else(|error| panic!("the system gives no runtime: {error}"));
         (runtime, watch)
     }

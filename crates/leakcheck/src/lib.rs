@@ -139,6 +139,7 @@ mod growth;
 mod hash;
 mod hooks;
 mod lock;
+mod outside;
 mod probe;
 mod registry;
 mod report;
@@ -148,6 +149,7 @@ mod supervise;
 mod tally;
 mod text;
 mod threads;
+mod turn;
 mod watch;
 
 pub use allow::{Allow, AllowError};
@@ -155,7 +157,7 @@ pub use checker::{Checker, Findings};
 pub use growth::{Found, Growth, Trend};
 pub use hooks::{Attach, attach};
 pub use leakcheck_macros::test;
-pub use report::{Allowed, Await, Body, BodyError, Parent, Report, Survivors};
+pub use report::{Allowed, Await, Body, BodyError, Parent, Report, Survivors, Waited};
 pub use watch::{Scope, Watch, daemon, scope};
 
 /// What `#[leakcheck::test]` expands to.

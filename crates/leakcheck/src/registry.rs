@@ -22,7 +22,7 @@ use std::{
     },
 };
 
-use tokio::task;
+use tokio::{runtime::Handle, task, time};
 
 use self::slot::{Record, Slot};
 use crate::{
@@ -30,6 +30,7 @@ use crate::{
     clock,
     hash::{Spread, number},
     lock::lock,
+    outside,
     report::Allowed,
     sites::{Site, Sites},
     threads::{self, Threads},
@@ -38,6 +39,8 @@ use crate::{
 /// Slots of a segment, and segments of the table: 262,144 living tasks have a slot of their own.
 const SEGMENT: usize = 256;
 const SEGMENTS: usize = 1_024;
+/// The value of `clock_guard` while the clock is not guarded.
+const NO_GUARD: u64 = u64::MAX;
 /// Maps for the tasks whose slot was taken.
 const SHARDS: usize = 64;
 
@@ -74,6 +77,8 @@ pub(crate) struct Registry {
     /// Whether polls are counted. Relaxed, since the counts tell parked tasks from live ones over a fifth of a second, and
     /// a poll more or less at its beginning does not matter.
     observing: AtomicBool,
+    /// How many sockets may be registered while virtual time passes; `NO_GUARD` while it does not.
+    clock_guard: AtomicU64,
     pub(crate) threads: Threads,
 }
 
@@ -99,6 +104,7 @@ impl Registry {
             generation: AtomicU64::new(0),
             observers: AtomicU32::new(0),
             observing: AtomicBool::new(false),
+            clock_guard: AtomicU64::new(NO_GUARD),
             threads: Threads::default(),
         })
     }
@@ -207,6 +213,33 @@ impl Registry {
         self.overflow.iter().for_each(|shard| shard.lock().values_mut().for_each(|record| record.polls = 0));
     }
 
+    /// How often the tasks that were spawned since a generation, and that no allowance covers, have been polled.
+    pub(crate) fn polls_since(&self, generation: u64) -> u64 {
+        let mut polls = 0;
+        self.for_each(|task| {
+            if task.allowance == 0 && task.generation >= generation {
+                polls += u64::from(task.polls);
+            }
+        });
+        polls
+    }
+
+    /// Lets a paused clock run again as soon as more than this many sockets are registered with the runtime's driver.
+    /// Otherwise the runtime would jump to the limit of a connection before the connection's peer could answer.
+    pub(crate) fn guard_clock(self: &Arc<Self>, registered: u64) -> ClockGuard {
+        self.clock_guard.store(registered, Ordering::Relaxed);
+        ClockGuard(self.clone())
+    }
+
+    /// Called after each poll, on the runtime's thread.
+    pub(crate) fn check_clock(&self) {
+        let most = self.clock_guard.load(Ordering::Relaxed);
+        if most != NO_GUARD && outside::registered(&Handle::current()) > most {
+            self.clock_guard.store(NO_GUARD, Ordering::Relaxed);
+            time::resume();
+        }
+    }
+
     /// What each allowance covers now: those given to the checker, then the daemons.
     pub(crate) fn allowed(&self) -> Vec<Allowed> {
         let given = self.allow.len();
@@ -310,6 +343,22 @@ impl Drop for Observation {
         if self.0.observers.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.0.observing.store(false, Ordering::Relaxed);
         }
+    }
+}
+
+/// Ends the guard of the clock when dropped.
+pub(crate) struct ClockGuard(Arc<Registry>);
+
+impl ClockGuard {
+    /// Whether the clock runs again.
+    pub(crate) fn is_tripped(&self) -> bool {
+        self.0.clock_guard.load(Ordering::Relaxed) == NO_GUARD
+    }
+}
+
+impl Drop for ClockGuard {
+    fn drop(&mut self) {
+        self.0.clock_guard.store(NO_GUARD, Ordering::Relaxed);
     }
 }
 

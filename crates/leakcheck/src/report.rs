@@ -20,8 +20,26 @@ pub struct Report {
     pub unnamed: usize,
     /// What each allowance covered, in the order in which the allowances were given; then the daemons marked at their spawn.
     pub allowed: Vec<Allowed>,
+    /// How long the verdict waited, and for what; `None` if nothing was left, or nothing was waited for.
+    pub waited: Option<Waited>,
     /// Why there are no await lines, if await lines were asked for and there are none.
     pub no_await_lines: Option<String>,
+}
+
+/// How long a verdict waited for tasks that did not end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Waited {
+    /// Wall time.
+    pub wall: Duration,
+    /// The limit of wall time that was reached; zero where virtual time alone decided.
+    pub limit: Duration,
+    /// How far the runtime's clock was moved.
+    pub virtual_time: Duration,
+    /// Whether threads of the runtime worked, or timers were pending, when the limit was reached.
+    pub active: bool,
+    /// What outside of the runtime might still have acted when the limit was reached.
+    pub outside: Vec<String>,
 }
 
 /// How the checked body ended.

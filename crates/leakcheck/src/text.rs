@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use crate::report::{Body, Parent, Report, Survivors};
+use crate::report::{Body, Parent, Report, Survivors, Waited};
 
 /// How a report of a leak begins.
 pub(crate) const LEAK: &str = "leak: ";
@@ -68,6 +68,9 @@ impl Report {
             let why = "running a closure of spawn_blocking, or standing in for a worker in block_in_place";
             writeln!(f, "  {} still busy: {why}", threads(self.blocking))?;
         }
+        if let Some(waited) = self.waited.as_ref().filter(|_| !self.is_clean()) {
+            writeln!(f, "  {waited}")?;
+        }
         if let Some(why) = &self.no_await_lines {
             writeln!(f, "  no await lines: {why}")?;
         }
@@ -92,6 +95,34 @@ impl Report {
             _ if left.is_empty() => writeln!(f, "no task left"),
             _ => writeln!(f, "{red}leak{plain}: {left} left"),
         }
+    }
+}
+
+impl Display for Waited {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let limit = seconds(self.limit);
+        let passed = match self.virtual_time {
+            Duration::ZERO => String::new(),
+            time => format!("; {} of the runtime's time passed at once: `horizon` gives more", seconds(time)),
+        };
+        match &self.outside[..] {
+            _ if self.limit.is_zero() => write!(f, "waited for no wall time: nothing outside could act{passed}"),
+            [] if self.active => write!(f, "waited {limit} while threads worked or timers were pending: `settle` gives more{passed}"),
+            [] => write!(f, "waited {limit}, until nothing could change: `settle` gives more{passed}"),
+            [one] => write!(f, "waited {limit} for {one}: `settle` gives more{passed}"),
+            [one, rest @ ..] => write!(f, "waited {limit} for {one} and {} more: `settle` gives more{passed}", rest.len()),
+        }
+    }
+}
+
+/// A limit as its setting would be written.
+fn seconds(time: Duration) -> String {
+    if time.subsec_millis() % 100 != 0 || time < Duration::from_secs(1) {
+        format!("{} ms", time.as_millis())
+    } else if time.subsec_millis() == 0 {
+        format!("{} s", time.as_secs())
+    } else {
+        format!("{:.1} s", time.as_secs_f64())
     }
 }
 
