@@ -84,7 +84,8 @@ pub(crate) fn look(threads: &Threads, idle: usize, within: Duration) -> Activity
         Wait::Driver(left) => left.is_some_and(|left| left <= within),
         _ => false,
     });
-    if waits.contains(&Wait::Working) || wakes.count() > idle { Activity::Active } else { Activity::Waiting }
+    let works = waits.iter().any(|wait| matches!(wait, Wait::Working | Wait::Called));
+    if works || wakes.count() > idle { Activity::Active } else { Activity::Waiting }
 }
 
 /// Whether every thread of a runtime but the caller's waits in the kernel. A thread whose event has come no longer waits,

@@ -28,7 +28,9 @@ use crate::{
 /// First pause between two looks in real time; it doubles up to the second.
 const PAUSE_MIN: Duration = Duration::from_micros(50);
 const PAUSE_MAX: Duration = Duration::from_millis(10);
-/// Pause between two looks at what may still end the tasks.
+/// When the check looks for the first time at what may still end the tasks.
+const FIRST_LOOK: Duration = Duration::from_millis(200);
+/// Pause between two such looks.
 const LOOK_PAUSE: Duration = Duration::from_millis(50);
 /// The longest pause in which a runtime whose clock must stand still is kept from its work.
 const HELD_PAUSE_MAX: Duration = Duration::from_millis(1);
@@ -54,7 +56,7 @@ pub(crate) struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            wall: Duration::from_millis(200),
+            wall: FIRST_LOOK,
             active: Duration::from_millis(2_500),
             outside: Duration::from_secs(6),
             horizon: None,
@@ -68,9 +70,10 @@ impl Limits {
         Self { horizon: Some(Duration::from_secs(10)), ..Self::default() }
     }
 
-    /// One limit of wall time, whatever may still act.
+    /// One limit of wall time, whatever may still act. What may pass in wall time may pass in virtual time too.
     pub(crate) fn settle(self, limit: Duration) -> Self {
-        Self { wall: limit, active: limit, outside: limit, ..self }
+        let horizon = self.horizon.map(|horizon| horizon.max(limit));
+        Self { wall: limit, active: limit, outside: limit, horizon }
     }
 
     /// The longest of the limits of wall time.
@@ -217,6 +220,8 @@ struct Settling<'s> {
     horizon: Option<Duration>,
     /// Whether the runtime's clock stands still, unless moved.
     paused: bool,
+    /// Whether the clock stood still when the check began.
+    was_paused: bool,
     /// Whether the clock may run in real time although it was paused.
     may_resume: bool,
     waited: Waited,
@@ -231,15 +236,12 @@ impl<'s> Settling<'s> {
         let horizon = asked.filter(|_| movable && (paused || subject.own));
         let (watch, polls) = (Stopwatch::start(), subject.track_polls());
         let may_resume = limits.horizon.is_some();
-        Self { subject, limits, watch, polls, horizon, paused, may_resume, waited: Waited::default() }
+        Self { subject, limits, watch, polls, horizon, paused, was_paused: paused, may_resume, waited: Waited::default() }
     }
 
     async fn run(mut self) -> Option<Unsettled> {
-        let was_paused = self.paused;
         let left = self.wait().await;
-        if was_paused != self.paused {
-            self.set_paused(was_paused);
-        }
+        self.set_paused(self.was_paused);
         self.waited.wall = self.watch.wall();
         (left && !self.subject.is_clear()).then_some(Unsettled { polls: self.polls, waited: self.waited })
     }
@@ -266,14 +268,15 @@ impl<'s> Settling<'s> {
             self.set_paused(false);
         }
         let (mut pause, mut counts_reset) = (PAUSE_MIN, false);
-        let mut until = self.watch.wall().max(self.limits.wall);
+        let first = FIRST_LOOK.min(self.limits.wall);
+        let mut until = self.watch.wall().max(first);
         loop {
             if self.subject.is_quiet().await {
                 return Settled::Quiet;
             }
             self.polls.update(&self.subject.registry);
             let wall = self.watch.wall();
-            if !counts_reset && wall >= self.limits.wall / 2 {
+            if !counts_reset && wall >= first / 2 {
                 // In the first half, a task may still be on its way to the line where it waits. Its polls in the second
                 // half tell its state.
                 self.subject.registry.reset_polls();
@@ -284,7 +287,7 @@ impl<'s> Settling<'s> {
                 pause = (pause * 2).min(PAUSE_MAX);
                 continue;
             }
-            if self.watch.undelayed() >= self.limits.wall
+            if self.watch.undelayed() >= first
                 && let Some(settled) = self.look_ahead(held).await
             {
                 return settled;
@@ -305,7 +308,7 @@ impl<'s> Settling<'s> {
 
     /// What comes next when the limit for parked tasks has been reached; `None` for a longer wait.
     async fn look_ahead(&mut self, held: bool) -> Option<Settled> {
-        if self.subject.is_clear() {
+        if self.subject.is_clear() && self.watch.undelayed() >= self.limits.wall {
             // Tasks that may stay work without a pause.
             return Some(Settled::Quiet);
         }
@@ -374,7 +377,8 @@ impl<'s> Settling<'s> {
             if left.is_zero() {
                 // A task that was polled may read another clock than the runtime's.
                 let untouched = self.subject.registry.polls_since(self.subject.since) == polls;
-                break if untouched { Settled::LimitReached } else { Settled::Stopped };
+                let waited = self.was_paused || self.watch.undelayed() >= self.limits.wall;
+                break if untouched && waited { Settled::LimitReached } else { Settled::Stopped };
             }
             step *= 10;
         };

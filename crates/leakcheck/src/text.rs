@@ -115,14 +115,12 @@ impl Display for Waited {
     }
 }
 
-/// A limit as its setting would be written.
+/// A limit as its setting would be written. Virtual time passes in steps, so a limit of it may be exceeded by a little.
 fn seconds(time: Duration) -> String {
-    if time.subsec_millis() % 100 != 0 || time < Duration::from_secs(1) {
-        format!("{} ms", time.as_millis())
-    } else if time.subsec_millis() == 0 {
-        format!("{} s", time.as_secs())
-    } else {
-        format!("{:.1} s", time.as_secs_f64())
+    match (time.as_millis() + 5) / 10 * 10 {
+        ms if ms < 1_000 => format!("{ms} ms"),
+        ms if ms % 1_000 == 0 => format!("{} s", ms / 1_000),
+        ms => format!("{:.1} s", ms as f64 / 1_000.0),
     }
 }
 

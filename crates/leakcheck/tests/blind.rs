@@ -89,16 +89,20 @@ fn a_collected_join_set_is_reported_at_tokios_line() {
     assert!(group.file.ends_with("join_set.rs"), "no longer blind: {}", found.report);
 }
 
-/// A paused clock runs ahead of what threads outside of the runtime do in real time.
+/// A plain thread that was given a name is not known as the test's, and a paused clock runs ahead of it.
 #[test]
-fn with_a_paused_clock_a_plain_threads_wakeup_comes_too_late() {
+fn with_a_paused_clock_the_wakeup_of_a_thread_with_a_name_comes_too_late() {
     let body = || async {
         let (wake, woken) = tokio::sync::oneshot::channel();
         tokio::spawn(woken);
-        std::thread::spawn(move || {
+        let (begun, begins) = tokio::sync::oneshot::channel();
+        let answer = move || {
+            begun.send(()).unwrap();
             std::thread::sleep(Duration::from_millis(50));
             wake.send(()).unwrap_or_default();
-        });
+        };
+        std::thread::Builder::new().name("peer".into()).spawn(answer).unwrap();
+        begins.await.unwrap();
     };
     let paused = Checker::current_thread().start_paused(true).find(body);
     assert_eq!(paused.report.tasks(), 1, "no longer blind: {}", paused.report);
