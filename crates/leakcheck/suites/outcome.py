@@ -10,6 +10,7 @@ RESULT = re.compile(r"^test result: .*finished in ([\d.]+)s")
 HEAD = re.compile(r"(?:^|: |, )(leak: .*|the (?:test's )?body (?:had )?(?:not|never) returned.*)$")
 GROUP = re.compile(r"^  (\d+) tasks? spawned at (.+?:\d+:\d+): (.*)$")
 BLOCKING = re.compile(r"^  (\d+) blocking threads? still")
+WAITED = re.compile(r"^  (waited .*?)(?:: `|$)")
 AGE = re.compile(r"(?:; |, )?(?:under 1 s old|oldest \d+ s)")
 REGISTRY = re.compile(r"^.*[/\\]registry[/\\]src[/\\][^/\\]+[/\\]")
 
@@ -20,6 +21,7 @@ class Report:
     def __init__(self, lines):
         self.head, self.lines, self.tasks = lines[0], lines, Counter()
         self.states = defaultdict(set)
+        self.waited = next((waited[1] for line in lines if (waited := WAITED.match(line))), "")
         for line in lines[1:]:
             if group := GROUP.match(line):
                 place = short(group[2])
@@ -68,14 +70,15 @@ class Run:
         return sum(found == outcome for found in self.outcomes.values())
 
     def by_line(self):
-        """For each spawn line: the tests, the number of tasks, and the states."""
+        """For each spawn line: the tests, the number of tasks, the states, and how long the verdict waited, and for what."""
         lines = {}
         for test, found in sorted(self.reports.items()):
             for place, tasks in found.tasks.items():
-                entry = lines.setdefault(place, {"tests": [], "tasks": 0, "states": set()})
+                entry = lines.setdefault(place, {"tests": [], "tasks": 0, "states": set(), "waited": set()})
                 entry["tests"].append(" ".join(test))
                 entry["tasks"] += tasks
                 entry["states"] |= found.states[place]
+                entry["waited"] |= {found.waited} - {""}
         return dict(sorted(lines.items(), key=lambda item: (-len(item[1]["tests"]), item[0])))
 
     def signature(self):

@@ -41,6 +41,7 @@ leak: 3 tasks left
     2 by the task spawned at src/pool.rs:9:5
   1 task spawned at src/pool.rs:9:5: parked; under 1 s old
   1 blocking thread still busy: running a closure of spawn_blocking, or standing in for a worker in block_in_place
+  waited 2.5 s for socket to 127.0.0.1:6379: `settle` gives more
 
 note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
 
@@ -86,6 +87,7 @@ class Outcome(unittest.TestCase):
         self.assertEqual(lines["src/pool.rs:9:5"]["states"], {"live", "parked"})
         self.assertEqual(lines["hyper-util-0.1.9/src/rt/tokio.rs:127:9"]["states"], {"parked, live"})
         self.assertEqual(lines["blocking closures"]["tasks"], 1)
+        self.assertEqual(lines["blocking closures"]["waited"], {"waited 2.5 s for socket to 127.0.0.1:6379"})
         self.assertEqual(self.run_read.reports.keys(), {KEEPS, LATER})
 
     def test_a_change_without_a_report_is_told_with_its_reason(self):
