@@ -270,6 +270,8 @@ impl Checker {
         if self.workers.is_none() {
             // This thread drives the runtime, and the caller looks at this thread from outside.
             watch.registry().threads.set_driving();
+            let registry = watch.registry().clone();
+            builder.on_thread_park(move || registry.check_clock_before_park());
         }
         watch.registry().threads.mark_current();
         let runtime = builder.build().unwrap_or_else(|error| panic!("the system gives no runtime: {error}"));

@@ -10,6 +10,7 @@ use std::fmt;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::{
+    lock::lock,
     probe::{self, Wait},
     settle::busy,
     threads::Threads,
@@ -68,6 +69,40 @@ pub(crate) fn is_nothing(handle: &Handle, threads: &Threads) -> bool {
     registered(handle) == 0 && busy(handle) == 0 && children(threads).is_empty() && acting_threads(threads).is_empty()
 }
 
+/// What was known of the test's threads at the last look, so that the next one is cheap.
+#[derive(Default)]
+pub(crate) struct Seen {
+    /// The last process or thread that the system had started.
+    newest: String,
+    /// The test's threads.
+    own: Vec<u32>,
+}
+
+/// Forgets what `has_begun` knew.
+pub(crate) fn begin_anew(threads: &Threads) {
+    *lock(&threads.seen) = Seen::default();
+}
+
+/// Whether a plain thread of the test acts, or a child lives. Cheap while no thread is started anywhere, so that a runtime
+/// may ask each time it is about to be idle. A thread that was woken no longer waits, even if it has had no processor yet.
+pub(crate) fn has_begun(threads: &Threads) -> bool {
+    let mut seen = lock(&threads.seen);
+    let newest = newest();
+    let started = newest.is_empty() || newest != seen.newest;
+    if started {
+        seen.own = threads.started_by_the_test().into_iter().map(|(thread, _)| thread).collect();
+        seen.newest = newest;
+    }
+    seen.own.iter().any(|thread| probe::wait_of(*thread).is_some_and(Wait::may_act))
+        || started && !children(threads).is_empty()
+}
+
+/// The number that the system gave last to a process or a thread; empty where the system does not tell.
+fn newest() -> String {
+    let line = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    line.split_whitespace().last().unwrap_or_default().to_owned()
+}
+
 /// Whether a blocking closure works, or waits in a call that something from outside can end.
 fn closures_act(handle: &Handle, threads: &Threads, idle: usize) -> bool {
     // A multi_thread runtime's worker that works is no closure.
@@ -97,7 +132,8 @@ fn children(threads: &Threads) -> Vec<Outside> {
         // A kernel without this file tells nothing; then the child's own descriptor stands for the child.
         std::fs::read_to_string(format!("/proc/self/task/{thread}/children")).ok()
     });
-    let numbers = lists.flat_map(|list| list.split_whitespace().filter_map(|word| word.parse().ok()).collect::<Vec<_>>());
+    let numbers =
+        lists.flat_map(|list| list.split_whitespace().filter_map(|word| word.parse().ok()).collect::<Vec<_>>());
     numbers.filter(|process| is_alive(*process)).map(Outside::Child).collect()
 }
 
@@ -105,7 +141,9 @@ fn children(threads: &Threads) -> Vec<Outside> {
 fn is_alive(process: u32) -> bool {
     let state = std::fs::read_to_string(format!("/proc/{process}/stat"));
     // The name before the state is in parentheses, and may hold any character.
-    state.is_ok_and(|line| line.rsplit_once(')').is_some_and(|(_, rest)| !matches!(rest.trim_start().chars().next(), Some('Z' | 'X'))))
+    state.is_ok_and(|line| {
+        line.rsplit_once(')').is_some_and(|(_, rest)| !matches!(rest.trim_start().chars().next(), Some('Z' | 'X')))
+    })
 }
 
 #[cfg(target_os = "linux")]

@@ -179,7 +179,9 @@ fn parse(line: &str) -> Wait {
     let argument = |place: usize| arguments.get(place).copied().unwrap_or(0);
     match Call::of(call) {
         Some(Call::Events(place)) => Wait::Driver(limit_in_ms(argument(place))),
-        Some(Call::LimitInMs(place)) => limit_in_ms(argument(place)).map_or(Wait::Called, |limit| Wait::Timed(Some(limit))),
+        Some(Call::LimitInMs(place)) => {
+            limit_in_ms(argument(place)).map_or(Wait::Called, |limit| Wait::Timed(Some(limit)))
+        }
         Some(Call::LimitAt(place)) if argument(place) != 0 => Wait::Timed(None),
         Some(Call::LimitAt(_) | Call::Accept) => Wait::Untimed,
         Some(Call::Sleep) => Wait::Timed(None),

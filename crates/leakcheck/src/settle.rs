@@ -5,6 +5,8 @@
 //! until nothing can change.
 
 use std::{
+    future::poll_fn,
+    pin::pin,
     sync::Arc,
     thread,
     time::{Duration, Instant},
@@ -36,6 +38,8 @@ const LOOK_PAUSE: Duration = Duration::from_millis(50);
 const HELD_PAUSE_MAX: Duration = Duration::from_millis(1);
 /// Wall time for which virtual time may run without a break. A ticker of 1 ms needs some 20 ms of it.
 const VIRTUAL_WALL_MAX: Duration = Duration::from_millis(40);
+/// Wall time that virtual time may take in all, however short the limits of wall time are.
+const VIRTUAL_WALL_ALL: Duration = Duration::from_millis(2_500);
 /// The first step of virtual time is this part of its limit.
 const VIRTUAL_STEPS: u32 = 1_000;
 
@@ -55,12 +59,7 @@ pub(crate) struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            wall: FIRST_LOOK,
-            active: Duration::from_millis(2_500),
-            outside: Duration::from_secs(6),
-            horizon: None,
-        }
+        Self { wall: FIRST_LOOK, active: Duration::from_millis(2_500), outside: Duration::from_secs(6), horizon: None }
     }
 }
 
@@ -236,7 +235,17 @@ impl<'s> Settling<'s> {
         let horizon = asked.filter(|_| movable && (paused || subject.own));
         let (watch, polls) = (Stopwatch::start(), subject.track_polls());
         let may_resume = limits.horizon.is_some();
-        Self { subject, limits, watch, polls, horizon, paused, was_paused: paused, may_resume, waited: Waited::default() }
+        Self {
+            subject,
+            limits,
+            watch,
+            polls,
+            horizon,
+            paused,
+            was_paused: paused,
+            may_resume,
+            waited: Waited::default(),
+        }
     }
 
     async fn run(mut self) -> Option<Unsettled> {
@@ -248,8 +257,13 @@ impl<'s> Settling<'s> {
 
     /// Returns whether something is left.
     async fn wait(&mut self) -> bool {
+        if self.paused {
+            // A task that has not been polled yet has opened nothing yet.
+            turn::come_to_rest(self.subject).await;
+        }
         // With a paused clock no real time need pass, unless something shows that it must.
-        let mut settled = if self.paused && self.may_move_the_clock() { Settled::MoveTheClock } else { Settled::Stopped };
+        let mut settled =
+            if self.paused && self.may_move_the_clock() { Settled::MoveTheClock } else { Settled::Stopped };
         loop {
             settled = match settled {
                 Settled::Quiet => return false,
@@ -315,12 +329,13 @@ impl<'s> Settling<'s> {
         let (subject, within) = (self.subject, self.active_limit());
         let idle = idle(&subject.handle);
         let look = probe::look_ahead(subject.registry.clone(), subject.handle.clone(), idle, within);
-        let Prospect { activity, outside } = look.await;
+        let Prospect { activity, outside } = if held { without_idling(look).await } else { look.await };
         // A clock that is held wakes nobody, and the caller's own pauses would count as activity.
         let active = !held && activity != Activity::Waiting;
         let limit = if !outside.is_empty() {
             self.limits.outside
         } else if self.may_move_the_clock() {
+            self.waited.limit = self.limits.wall;
             return Some(Settled::MoveTheClock);
         } else if active {
             within
@@ -347,7 +362,7 @@ impl<'s> Settling<'s> {
     async fn in_virtual_time(&mut self) -> Settled {
         self.set_paused(true);
         let guard = self.subject.registry.guard_clock(outside::registered(&self.subject.handle));
-        let mut watchdog = std::pin::pin!(clock::sleep(VIRTUAL_WALL_MAX));
+        let mut watchdog = pin!(clock::sleep(VIRTUAL_WALL_MAX));
         let mut left = self.horizon.unwrap_or_default();
         let polls = self.subject.registry.polls_since(self.subject.since);
         // The steps grow, because most of the tasks that end at all end soon.
@@ -372,13 +387,18 @@ impl<'s> Settling<'s> {
             }
             if stopped {
                 // A task that stops virtual time is never idle, so it works, and may still end.
-                break if self.watch.undelayed() < self.limits.active { Settled::MoveTheClock } else { Settled::LimitReached };
+                break if self.watch.undelayed() < self.limits.active.max(VIRTUAL_WALL_ALL) {
+                    Settled::MoveTheClock
+                } else {
+                    Settled::LimitReached
+                };
             }
             if left.is_zero() {
                 // A task that was polled may read another clock than the runtime's.
                 let untouched = self.subject.registry.polls_since(self.subject.since) == polls;
                 let waited = self.was_paused || self.watch.undelayed() >= self.limits.wall;
-                break if untouched && waited { Settled::LimitReached } else { Settled::Stopped };
+                let over = untouched && waited && self.subject.nothing_outside();
+                break if over { Settled::LimitReached } else { Settled::Stopped };
             }
             step *= 10;
         };
@@ -398,6 +418,20 @@ impl<'s> Settling<'s> {
         }
         self.paused = paused;
     }
+}
+
+/// Waits in such a way that the runtime is never idle, so that a paused clock does not jump.
+async fn without_idling<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        let polled = future.as_mut().poll(cx);
+        if polled.is_pending() {
+            thread::sleep(HELD_PAUSE_MAX);
+            cx.waker().wake_by_ref();
+        }
+        polled
+    })
+    .await
 }
 
 #[derive(PartialEq, Eq)]

@@ -107,10 +107,14 @@ impl Display for Waited {
         };
         match &self.outside[..] {
             _ if self.limit.is_zero() => write!(f, "waited for no wall time: nothing outside could act{passed}"),
-            [] if self.active => write!(f, "waited {limit} while threads worked or timers were pending: `settle` gives more{passed}"),
+            [] if self.active => {
+                write!(f, "waited {limit} while threads worked or timers were pending: `settle` gives more{passed}")
+            }
             [] => write!(f, "waited {limit}, until nothing could change: `settle` gives more{passed}"),
             [one] => write!(f, "waited {limit} for {one}: `settle` gives more{passed}"),
-            [one, rest @ ..] => write!(f, "waited {limit} for {one} and {} more: `settle` gives more{passed}", rest.len()),
+            [one, rest @ ..] => {
+                write!(f, "waited {limit} for {one} and {} more: `settle` gives more{passed}", rest.len())
+            }
         }
     }
 }

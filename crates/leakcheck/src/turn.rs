@@ -26,6 +26,17 @@ pub(crate) async fn is_idle(subject: &Subject) -> bool {
     false
 }
 
+/// Gives the runtime its turns until it rests. A paused clock stands still meanwhile.
+pub(crate) async fn come_to_rest(subject: &Subject) {
+    for _ in 0..TURNS {
+        let before = work(subject);
+        let own_polls = take_turn().await;
+        if rests(subject) && work(subject) == (Work { polls: before.polls + own_polls, ..before }) {
+            return;
+        }
+    }
+}
+
 /// What a runtime has done since it was built.
 #[derive(PartialEq, Eq)]
 struct Work {

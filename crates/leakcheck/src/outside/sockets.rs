@@ -132,7 +132,8 @@ impl End {
 
 /// All TCP connections of this network, by the socket's inode.
 fn connections() -> HashMap<u64, End> {
-    let tables = ["tcp", "tcp6"].into_iter().filter_map(|name| fs::read_to_string(format!("/proc/thread-self/net/{name}")).ok());
+    let tables =
+        ["tcp", "tcp6"].into_iter().filter_map(|name| fs::read_to_string(format!("/proc/thread-self/net/{name}")).ok());
     tables.flat_map(|table| table.lines().filter_map(end).collect::<Vec<_>>()).map(|end| (end.inode, end)).collect()
 }
 
@@ -140,7 +141,7 @@ fn connections() -> HashMap<u64, End> {
 /// the inode.
 fn end(line: &str) -> Option<End> {
     let words: Vec<_> = line.split_whitespace().collect();
-    let [_, local, remote, state, .., ] = words[..] else { return None };
+    let [_, local, remote, state, ..] = words[..] else { return None };
     let (local, remote) = (address(local)?, address(remote)?);
     let state = u8::from_str_radix(state, 16).ok()?;
     Some(End { local, remote, state, inode: words.get(9)?.parse().ok()? })
@@ -171,11 +172,13 @@ mod tests {
 
     #[test]
     fn lines_of_the_kernel_are_read() {
-        let line = "   1: 0100007F:1F90 0100007F:AD73 01 00000000:00000000 00:00000000 00000000  0  0 10822955 1 00000 100";
+        let line =
+            "   1: 0100007F:1F90 0100007F:AD73 01 00000000:00000000 00:00000000 00000000  0  0 10822955 1 00000 100";
         let read = end(line).unwrap();
         assert_eq!((read.local, read.remote), ("127.0.0.1:8080".parse().unwrap(), "127.0.0.1:44403".parse().unwrap()));
         assert_eq!((read.state, read.inode, read.may_answer()), (1, 10_822_955, true));
-        let line = "0: 0000000000000000FFFF00000100007F:0050 00000000000000000000000001000000:0051 0A 0:0 0:0 0 0 0 77 1";
+        let line =
+            "0: 0000000000000000FFFF00000100007F:0050 00000000000000000000000001000000:0051 0A 0:0 0:0 0 0 0 77 1";
         let read = end(line).unwrap();
         assert_eq!((read.local, read.remote), ("127.0.0.1:80".parse().unwrap(), "[::1]:81".parse().unwrap()));
         assert!(!read.may_answer(), "it listens");
