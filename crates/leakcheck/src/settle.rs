@@ -190,7 +190,7 @@ impl Subject {
     }
 
     pub(crate) fn track_polls(&self) -> PollTracker {
-        PollTracker::start(&self.registry)
+        PollTracker::start(&self.registry, &self.handle)
     }
 
     pub(crate) fn is_current_thread(&self) -> bool {
@@ -250,8 +250,16 @@ impl<'s> Settling<'s> {
 
     async fn run(mut self) -> Option<Unsettled> {
         let left = self.wait().await;
-        self.set_paused(self.was_paused);
         self.waited.wall = self.watch.wall();
+        if left {
+            self.polls.update();
+            // A clock that must not run in real time would jump while another thread looks.
+            if !self.was_paused || self.may_resume {
+                self.set_paused(false);
+                self.subject.look_for_timers(&mut self.polls).await;
+            }
+        }
+        self.set_paused(self.was_paused);
         (left && !self.subject.is_clear()).then_some(Unsettled { polls: self.polls, waited: self.waited })
     }
 
@@ -288,7 +296,7 @@ impl<'s> Settling<'s> {
             if self.subject.is_quiet().await {
                 return Settled::Quiet;
             }
-            self.polls.update(&self.subject.registry);
+            self.polls.update();
             let wall = self.watch.wall();
             if !counts_reset && wall >= first / 2 {
                 // In the first half, a task may still be on its way to the line where it waits. Its polls in the second
@@ -364,7 +372,6 @@ impl<'s> Settling<'s> {
         let guard = self.subject.registry.guard_clock(outside::registered(&self.subject.handle));
         let mut watchdog = pin!(clock::sleep(VIRTUAL_WALL_MAX));
         let mut left = self.horizon.unwrap_or_default();
-        let polls = self.subject.registry.polls_since(self.subject.since);
         // The steps grow, because most of the tasks that end at all end soon.
         let mut step = left / VIRTUAL_STEPS;
         let settled = loop {
@@ -377,6 +384,8 @@ impl<'s> Settling<'s> {
             let passed = begun.elapsed();
             left = left.saturating_sub(passed);
             self.waited.virtual_time += passed;
+            // By now each task has had its first poll. Any other shows that it waits for time.
+            self.polls.begin_virtual();
             if self.subject.is_quiet().await {
                 break Settled::Quiet;
             }
@@ -395,7 +404,7 @@ impl<'s> Settling<'s> {
             }
             if left.is_zero() {
                 // A task that was polled may read another clock than the runtime's.
-                let untouched = self.subject.registry.polls_since(self.subject.since) == polls;
+                let untouched = !self.subject.registry.polled_in_virtual_time(self.subject.since);
                 let waited = self.was_paused || self.watch.undelayed() >= self.limits.wall;
                 let over = untouched && waited && self.subject.nothing_outside();
                 break if over { Settled::LimitReached } else { Settled::Stopped };
@@ -403,6 +412,7 @@ impl<'s> Settling<'s> {
             step *= 10;
         };
         drop(guard);
+        self.polls.end_virtual();
         self.horizon = Some(left);
         if settled != Settled::MoveTheClock && self.may_resume {
             self.set_paused(false);

@@ -7,8 +7,8 @@ use leakcheck::Checker;
 use tokio::{runtime::Builder, sync::mpsc, task::LocalSet};
 
 #[test]
-fn tasks_of_a_local_set_are_not_seen() {
-    let found = Checker::current_thread().find(|| async {
+fn what_a_method_of_a_local_set_spawns_is_not_seen() {
+    let found = Checker::local().find(|| async {
         let set = LocalSet::new();
         set.spawn_local(pending::<()>());
         set.run_until(tokio::task::yield_now()).await;
