@@ -15,10 +15,11 @@ use std::{
     time::Duration,
 };
 
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::runtime::{Builder, Handle};
 
 use crate::{
     overdue::Doing,
+    own::OwnRuntime,
     registry::Registry,
     report::{Await, Body, Report},
 };
@@ -73,7 +74,7 @@ pub(crate) fn refusal(report: &Report, one_thread: bool) -> Option<&'static str>
 }
 
 /// The report with await lines, or with the reason why there are none. The runtime is given up.
-pub(crate) fn with_await_lines(runtime: Runtime, registry: &Registry, report: Report) -> Report {
+pub(crate) fn with_await_lines(runtime: OwnRuntime, registry: &Registry, report: Report) -> Report {
     let handle = runtime.handle().clone();
     let lines = runtime.block_on(task_lines(&handle, registry));
     // Not `shutdown_background`: that drops the tasks, which is what can hang.

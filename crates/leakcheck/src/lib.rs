@@ -79,7 +79,8 @@
 //!
 //! # What it cannot see
 //!
-//! - Tasks of a `LocalSet`: Tokio calls no hook for them. Tasks of a `LocalRuntime` are seen, if you attach.
+//! - Tasks that a method of `LocalSet` spawned: Tokio calls no hook for them. What `tokio::task::spawn_local` spawns under
+//!   `flavor = "local"`, or on a `LocalRuntime` to which you attach, is seen.
 //! - Other executors, plain threads, and runtimes that a library builds for itself.
 //! - Leaks inside one task: a `FuturesUnordered` that only grows is one task.
 //! - Paths that the test does not take. Force the error, the timeout, the cancellation.
@@ -140,7 +141,9 @@ mod growth;
 mod hash;
 mod hooks;
 mod lock;
+mod outside;
 mod overdue;
+mod own;
 mod probe;
 mod registry;
 mod report;
@@ -151,6 +154,7 @@ mod tally;
 mod text;
 mod threads;
 mod timers;
+mod turn;
 mod watch;
 
 pub use allow::{Allow, AllowError};
@@ -159,7 +163,7 @@ pub use growth::{Found, Growth, Trend};
 pub use hooks::{Attach, attach};
 pub use leakcheck_macros::test;
 pub use overdue::{Doing, Overdue};
-pub use report::{Allowed, Await, Body, BodyError, Parent, Report, Survivors};
+pub use report::{Allowed, Await, Body, BodyError, Parent, Report, Survivors, Waited};
 pub use watch::{Scope, Watch, daemon, scope};
 
 /// What `#[leakcheck::test]` expands to.

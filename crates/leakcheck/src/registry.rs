@@ -23,7 +23,7 @@ use std::{
     },
 };
 
-use tokio::task;
+use tokio::{runtime::Handle, task, time};
 
 pub(crate) use self::polls::{Polled, Polls};
 use self::{
@@ -35,6 +35,7 @@ use crate::{
     clock,
     hash::{Spread, number},
     lock::lock,
+    outside,
     report::Allowed,
     sites::{Site, Sites},
     threads::{self, Threads},
@@ -43,6 +44,8 @@ use crate::{
 /// Slots of a segment, and segments of the table: 262,144 living tasks have a slot of their own.
 const SEGMENT: usize = 256;
 const SEGMENTS: usize = 1_024;
+/// The value of `clock_guard` while the clock is not guarded.
+const NO_GUARD: u64 = u64::MAX;
 /// Maps for the tasks whose slot was taken.
 const SHARDS: usize = 64;
 
@@ -81,6 +84,8 @@ pub(crate) struct Registry {
     counting: AtomicU32,
     /// Whether polls were counted before the first task was spawned, and have been since.
     from_start: AtomicBool,
+    /// How many sockets may be registered while virtual time passes; `NO_GUARD` while it does not.
+    clock_guard: AtomicU64,
     pub(crate) threads: Threads,
 }
 
@@ -107,6 +112,7 @@ impl Registry {
             observers: AtomicU32::new(0),
             counting: AtomicU32::new(0),
             from_start: AtomicBool::new(false),
+            clock_guard: AtomicU64::new(NO_GUARD),
             threads: Threads::default(),
         })
     }
@@ -234,6 +240,41 @@ impl Registry {
         self.overflow.iter().for_each(|shard| shard.lock().values_mut().for_each(|record| record.polls &= bits));
     }
 
+    /// Whether a task that was spawned since a generation, and that no allowance covers, was polled in virtual time.
+    pub(crate) fn polled_in_virtual_time(&self, generation: u64) -> bool {
+        let mut polled = false;
+        self.for_each(|task| {
+            polled |= task.allowance == 0 && task.generation >= generation && task.polls.in_virtual_time > 0;
+        });
+        polled
+    }
+
+    /// Lets a paused clock run again as soon as more than this many sockets are registered with the runtime's driver.
+    /// Otherwise the runtime would jump to the limit of a connection before the connection's peer could answer.
+    pub(crate) fn guard_clock(self: &Arc<Self>, registered: u64) -> ClockGuard {
+        outside::begin_anew(&self.threads);
+        self.clock_guard.store(registered, Ordering::Relaxed);
+        ClockGuard(self.clone())
+    }
+
+    /// Called after each poll, on the runtime's thread.
+    pub(crate) fn check_clock(&self) {
+        let most = self.clock_guard.load(Ordering::Relaxed);
+        if most != NO_GUARD && outside::registered(&Handle::current()) > most {
+            self.clock_guard.store(NO_GUARD, Ordering::Relaxed);
+            time::resume();
+        }
+    }
+
+    /// Called when the runtime is about to be idle, and a paused clock about to jump. No poll tells that a task or a timer has
+    /// woken a plain thread, and that thread's answer takes real time.
+    pub(crate) fn check_clock_before_park(&self) {
+        if self.clock_guard.load(Ordering::Relaxed) != NO_GUARD && outside::has_begun(&self.threads) {
+            self.clock_guard.store(NO_GUARD, Ordering::Relaxed);
+            time::resume();
+        }
+    }
+
     /// What each allowance covers now: those given to the checker, then the daemons.
     pub(crate) fn allowed(&self) -> Vec<Allowed> {
         let given = self.allow.len();
@@ -338,6 +379,22 @@ impl Drop for Observation {
             self.0.from_start.store(false, Ordering::Relaxed);
             self.0.counting.store(0, Ordering::Relaxed);
         }
+    }
+}
+
+/// Ends the guard of the clock when dropped.
+pub(crate) struct ClockGuard(Arc<Registry>);
+
+impl ClockGuard {
+    /// Whether the clock runs again.
+    pub(crate) fn is_tripped(&self) -> bool {
+        self.0.clock_guard.load(Ordering::Relaxed) == NO_GUARD
+    }
+}
+
+impl Drop for ClockGuard {
+    fn drop(&mut self) {
+        self.0.clock_guard.store(NO_GUARD, Ordering::Relaxed);
     }
 }
 

@@ -22,6 +22,8 @@ pub struct Report {
     pub unnamed: usize,
     /// What each allowance covered, in the order in which the allowances were given; then the daemons marked at their spawn.
     pub allowed: Vec<Allowed>,
+    /// How long the verdict waited, and for what; `None` if nothing was left, or nothing was waited for.
+    pub waited: Option<Waited>,
     /// How many of the parked tasks are queued, beside those that [`Survivors::starved`] counts: it is not known which.
     pub queued: usize,
     /// How long no timer of the runtime fires, counted from the verdict, if one is pending; rounded down, by up to 4 s for a
@@ -32,6 +34,22 @@ pub struct Report {
     pub body_awaits: Vec<String>,
     /// Why there are no await lines, if await lines were asked for and there are none.
     pub no_await_lines: Option<String>,
+}
+
+/// How long a verdict waited for tasks that did not end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Waited {
+    /// Wall time.
+    pub wall: Duration,
+    /// The limit of wall time that was reached; zero where virtual time alone decided.
+    pub limit: Duration,
+    /// How far the runtime's clock was moved.
+    pub virtual_time: Duration,
+    /// Whether threads of the runtime worked, or timers were pending, when the limit was reached.
+    pub active: bool,
+    /// What outside of the runtime might still have acted when the limit was reached.
+    pub outside: Vec<String>,
 }
 
 /// How the checked body ended.

@@ -93,10 +93,10 @@ fn await_verdict<T>(messages: &Receiver<Message<T>>, subject: &Subject, limits: 
                     polling = (now, Instant::now());
                 }
                 let stuck = !polling.0.is_empty() && polling.1.elapsed() >= limits.wall;
-                let left = (limits.wall_if_active + LATE).saturating_sub(watch.undelayed());
+                let left = (limits.active + LATE).saturating_sub(watch.undelayed());
                 let waits = || probe::look(&subject.registry.threads, idle(&subject.handle), left) == Activity::Waiting;
                 let blocked = subject.is_current_thread() && stuck && (left.is_zero() || waits());
-                if blocked || watch.wall() > limits.wall.max(limits.wall_if_active) * STRETCH_MAX + OVERDUE_MAX {
+                if blocked || watch.wall() > limits.most() * STRETCH_MAX + OVERDUE_MAX {
                     return None;
                 }
             }

@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     overdue::Overdue,
-    report::{Body, Parent, Report, Survivors},
+    report::{Body, Parent, Report, Survivors, Waited},
 };
 
 mod states;
@@ -82,6 +82,9 @@ impl Report {
             let why = "running a closure of spawn_blocking, or standing in for a worker in block_in_place";
             writeln!(f, "  {} still busy: {why}", threads(self.blocking))?;
         }
+        if let Some(waited) = self.waited.as_ref().filter(|_| !self.is_clean()) {
+            writeln!(f, "  {waited}")?;
+        }
         if let Some(why) = &self.no_await_lines {
             writeln!(f, "  no await lines: {why}")?;
         }
@@ -107,6 +110,36 @@ impl Report {
             _ if left.is_empty() => writeln!(f, "no task left"),
             _ => writeln!(f, "{red}leak{plain}: {left} left"),
         }
+    }
+}
+
+impl Display for Waited {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let limit = seconds(self.limit);
+        let passed = match self.virtual_time {
+            Duration::ZERO => String::new(),
+            time => format!("; {} of the runtime's time passed at once: `horizon` gives more", seconds(time)),
+        };
+        match &self.outside[..] {
+            _ if self.limit.is_zero() => write!(f, "waited for no wall time: nothing outside could act{passed}"),
+            [] if self.active => {
+                write!(f, "waited {limit} while threads worked or timers were pending: `settle` gives more{passed}")
+            }
+            [] => write!(f, "waited {limit}, until nothing could change: `settle` gives more{passed}"),
+            [one] => write!(f, "waited {limit} for {one}: `settle` gives more{passed}"),
+            [one, rest @ ..] => {
+                write!(f, "waited {limit} for {one} and {} more: `settle` gives more{passed}", rest.len())
+            }
+        }
+    }
+}
+
+/// A limit as its setting would be written. Virtual time passes in steps, so a limit of it may be exceeded by a little.
+fn seconds(time: Duration) -> String {
+    match (time.as_millis() + 5) / 10 * 10 {
+        ms if ms < 1_000 => format!("{ms} ms"),
+        ms if ms % 1_000 == 0 => format!("{} s", ms / 1_000),
+        ms => format!("{:.1} s", ms as f64 / 1_000.0),
     }
 }
 

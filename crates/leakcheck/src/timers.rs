@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use crate::{
-    settle::{Subject, busy, is_paused},
+    settle::{Subject, busy},
     tally::PollTracker,
     threads::Threads,
 };
@@ -51,13 +51,9 @@ impl Subject {
         polls.set_timers(next_timer(&self.registry.threads, &self.handle), false);
     }
 
-    /// Looks for pending timers, at the end of the wait.
+    /// Looks for pending timers, at the end of the wait. The clock must run: a paused runtime that waits for the other thread is
+    /// idle, and would jump to the next timer.
     pub(crate) async fn look_for_timers(&self, polls: &mut PollTracker) {
-        // A paused runtime that waits for the other thread is idle, and would jump to the next timer.
-        let paused = Handle::current().id() == self.handle.id() && is_paused();
-        if paused {
-            time::resume();
-        }
         let (registry, handle) = (self.registry.clone(), self.handle.clone());
         let (sender, answer) = oneshot::channel();
         // A check that is cancelled has dropped the receiver.
@@ -67,9 +63,6 @@ impl Subject {
         // Without the thread, the sender is dropped.
         drop(thread::Builder::new().name("leakcheck-timers".into()).spawn(look));
         let next = answer.await.unwrap_or(NextTimer::Unknown);
-        if paused {
-            time::pause();
-        }
         // A closure of the blocking pool may wait for a timer with `block_on`, and so may the body in which a scope ends.
         let only_tasks = self.own && self.since == 0 && busy(&self.handle) == 0;
         polls.set_timers(next, only_tasks);

@@ -49,6 +49,23 @@ async fn an_allowed_blocking_closure_may_stay() {
     tokio::task::spawn_blocking(move || stopped.recv());
 }
 
+#[leakcheck::test(flavor = "local")]
+async fn a_local_runtime_needs_no_local_set() {
+    let kept = Rc::new(1);
+    assert_eq!(tokio::task::spawn_local(async move { *kept }).await.unwrap(), 1);
+}
+
+#[leakcheck::test(flavor = "local")]
+#[should_panic(expected = "leak: 1 task left\n  1 task spawned at crates/leakcheck/tests/attribute.rs:")]
+async fn what_spawn_local_leaves_is_a_leak() {
+    tokio::task::spawn_local(pending::<()>());
+}
+
+#[leakcheck::test(horizon = "31s")]
+async fn a_task_that_ends_before_the_horizon_is_clean() {
+    tokio::spawn(sleep(Duration::from_secs(30)));
+}
+
 mod must_fail {
     use super::*;
 

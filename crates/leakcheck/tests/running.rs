@@ -276,7 +276,7 @@ fn ten_thousand_equal_leaks_are_one_line() {
         }
     });
     assert_eq!(found.report.survivors.len(), 1);
-    assert_eq!(found.report.to_string().lines().count(), 2, "{}", found.report);
+    assert_eq!(found.report.to_string().lines().count(), 3, "{}", found.report);
     assert!(found.report.to_string().starts_with("leak: 10000 tasks left\n  10000 tasks spawned at "));
 }
 
