@@ -240,11 +240,12 @@ pub(crate) fn counted(count: usize, noun: &str) -> String {
 }
 
 fn overdue_json(overdue: &Overdue, awaits: &[String]) -> String {
-    let Overdue { deadline, polls, last_poll, .. } = overdue;
-    let (deadline, doing, last_poll) = (deadline.as_millis(), overdue.word(), last_poll.as_millis());
+    let Overdue { deadline, polls, last_poll, in_poll, .. } = overdue;
+    let (deadline, doing) = (deadline.as_millis(), overdue.word());
+    let (last_poll, in_poll) = (last_poll.as_millis(), in_poll.as_millis());
     let awaits = list(awaits.iter().map(|line| string(line)));
     format!(
-        "{{\"deadline_ms\":{deadline},\"doing\":\"{doing}\",\"polls\":{polls},\"last_poll_ms\":{last_poll},\"awaits\":{awaits}}}"
+        "{{\"deadline_ms\":{deadline},\"doing\":\"{doing}\",\"polls\":{polls},\"last_poll_ms\":{last_poll},\"in_poll_ms\":{in_poll},\"awaits\":{awaits}}}"
     )
 }
 
@@ -394,7 +395,7 @@ leak: 4 tasks left
     fn a_clean_report_has_one_line_and_a_limit_is_called_a_limit() {
         assert_eq!(Report::default().to_string(), "no task left\n");
         let (deadline, last_poll) = (Duration::from_secs(30), Duration::from_secs(2));
-        let overdue = Overdue { deadline, doing: Doing::Waits, polls: 9, last_poll };
+        let overdue = Overdue { deadline, doing: Doing::Waits, polls: 9, last_poll, in_poll: Duration::ZERO };
         let body_awaits = vec!["src/main.rs:3:9".to_owned()];
         let hung = Report { body: Body::Overdue(overdue), body_awaits, ..Report::default() };
         let text = "\
@@ -404,7 +405,7 @@ overdue: the test's body had not returned after 30 s (`deadline` gives more)
 ";
         assert_eq!(hung.to_string(), text);
         assert!(!hung.is_clean());
-        let json = r#""overdue":{"deadline_ms":30000,"doing":"waits","polls":9,"last_poll_ms":2000,"awaits":["src/main.rs:3:9"]}"#;
+        let json = r#""overdue":{"deadline_ms":30000,"doing":"waits","polls":9,"last_poll_ms":2000,"in_poll_ms":0,"awaits":["src/main.rs:3:9"]}"#;
         assert!(hung.to_json().contains(json), "{}", hung.to_json());
         let held = Report { unnamed: 2, ..hung };
         assert!(held.to_string().starts_with(&text.replace("more)\n", "more), 2 tasks alive\n")), "{held}");
