@@ -28,7 +28,7 @@ use crate::{allow::Allow, registry::Registry, watch::Watch};
 /// # }
 /// ```
 pub fn attach(builder: &mut Builder) -> Attach<'_> {
-    Attach { builder, allow: Vec::new(), hooks: Hooks::default() }
+    Attach { builder, allow: Vec::new(), hooks: Hooks::default(), marks: false }
 }
 
 /// Options for a checker that is attached to a runtime. [`install`](Self::install) sets the hooks.
@@ -37,6 +37,8 @@ pub struct Attach<'b> {
     builder: &'b mut Builder,
     allow: Vec<Allow>,
     hooks: Hooks,
+    /// Whether the runtime's threads are marked, so that the threads that they start are known.
+    marks: bool,
 }
 
 #[cfg(tokio_unstable)]
@@ -73,6 +75,11 @@ impl Attach<'_> {
 
     pub(crate) fn allowing(mut self, allowance: Allow) -> Self {
         self.allow.push(allowance);
+        self
+    }
+
+    pub(crate) fn marking(mut self) -> Self {
+        self.marks = true;
         self
     }
 
@@ -113,17 +120,20 @@ impl Attach<'_> {
     /// Sets the hooks in the builder. Build the runtime next.
     pub fn install(self) -> Watch {
         let registry = Registry::new(self.allow);
-        self.hooks.set(self.builder, &registry);
+        self.hooks.set(self.builder, &registry, self.marks);
         Watch::new(registry)
     }
 }
 
 impl Hooks {
-    fn set(self, builder: &mut Builder, registry: &Arc<Registry>) {
+    fn set(self, builder: &mut Builder, registry: &Arc<Registry>, marks: bool) {
         let (own, hooks) = (registry.clone(), self.thread_start);
         builder.on_thread_start(move || {
             own.threads.add_current();
             own.threads.note_runtime();
+            if marks {
+                own.threads.mark_current();
+            }
             hooks.iter().for_each(|hook| hook());
         });
         #[cfg(tokio_unstable)]
@@ -140,7 +150,10 @@ impl Hooks {
                     own.threads.enter(id);
                     own.polled(id);
                 }))
-                .on_after_task_poll(chain(registry, self.after_poll, |own, _| own.threads.leave()));
+                .on_after_task_poll(chain(registry, self.after_poll, |own, _| {
+                    own.threads.leave();
+                    own.check_clock();
+                }));
         }
     }
 }

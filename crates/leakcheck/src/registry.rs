@@ -10,6 +10,7 @@
 //! - The first task of a spawn location, and later ones if the cache of locations is full, take the lock of all locations.
 //! - The first task in a segment of the table allocates the segment. A test of ten tasks needs one segment.
 
+mod polls;
 mod slot;
 
 use std::{
@@ -22,15 +23,20 @@ use std::{
     },
 };
 
-use tokio::task;
+use tokio::{runtime::Handle, task, time};
 
-use self::slot::{Ended, Record, Slot};
+pub(crate) use self::polls::{Polled, Polls};
+use self::{
+    polls::{ALL_BUT_REAL, EVER_ONLY},
+    slot::{Ended, Record, Slot},
+};
 use crate::{
     allow::Allow,
     clock,
     hash::{Spread, number},
     ledger::{Counts, panics},
     lock::lock,
+    outside,
     report::Allowed,
     sites::{Known, Site, Sites},
     threads::{self, Threads},
@@ -39,6 +45,8 @@ use crate::{
 /// Slots of a segment, and segments of the table: 262,144 living tasks have a slot of their own.
 const SEGMENT: usize = 256;
 const SEGMENTS: usize = 1_024;
+/// The value of `clock_guard` while the clock is not guarded.
+const NO_GUARD: u64 = u64::MAX;
 /// Maps for the tasks whose slot was taken.
 const SHARDS: usize = 64;
 /// A map of at least so many places gives most of them back when most are empty.
@@ -57,7 +65,7 @@ pub(crate) struct Alive {
     pub(crate) spawned_ms: u64,
     pub(crate) generation: u64,
     /// How often the task was polled while an `Observation` lived.
-    pub(crate) polls: u32,
+    pub(crate) polls: Polls,
     /// The number of the allowance that covers the task, counted from 1; 0 is none.
     pub(crate) allowance: u32,
 }
@@ -78,9 +86,13 @@ pub(crate) struct Registry {
     /// this one variable; a task for which there is no "after" may be in the scope or not.
     generation: AtomicU64,
     observers: AtomicU32,
-    /// Whether polls are counted. Relaxed, since the counts tell parked tasks from live ones over a fifth of a second, and
-    /// a poll more or less at its beginning does not matter.
-    observing: AtomicBool,
+    /// How polls are counted: a `Polled`, or 0 for not at all. Relaxed, since the counts tell parked tasks from live ones over
+    /// a fifth of a second, and a poll more or less at its beginning does not matter.
+    counting: AtomicU32,
+    /// Whether polls were counted before the first task was spawned, and have been since.
+    from_start: AtomicBool,
+    /// How many sockets may be registered while virtual time passes; `NO_GUARD` while it does not.
+    clock_guard: AtomicU64,
     pub(crate) threads: Threads,
 }
 
@@ -108,7 +120,9 @@ impl Registry {
             allowed_alive: AtomicUsize::new(0),
             generation: AtomicU64::new(0),
             observers: AtomicU32::new(0),
-            observing: AtomicBool::new(false),
+            counting: AtomicU32::new(0),
+            from_start: AtomicBool::new(false),
+            clock_guard: AtomicU64::new(NO_GUARD),
             threads: Threads::default(),
         })
     }
@@ -154,13 +168,11 @@ impl Registry {
 
     /// Counts a poll that begins, if an `Observation` lives.
     pub(crate) fn polled(&self, id: u64) {
-        if !self.observing.load(Ordering::Relaxed) {
-            return;
-        }
+        let Some(polled) = Polled::from_word(self.counting.load(Ordering::Relaxed)) else { return };
         if let Some(slot) = self.slot_of(id) {
-            slot.count_poll();
+            slot.count_poll(polled);
         } else if let Some(record) = self.shard(id).lock().get_mut(&id) {
-            record.polls += 1;
+            record.polls += polled.step(record.polls);
         }
     }
 
@@ -173,6 +185,7 @@ impl Registry {
     pub(crate) fn for_each(&self, mut visit: impl FnMut(Alive)) {
         let sites = self.sites.all();
         let site = |index: u32| sites.get((index as usize).checked_sub(1)?).copied();
+        let from_start = self.from_start.load(Ordering::Relaxed);
         let alive = |id, record: &Record| {
             Some(Alive {
                 id,
@@ -182,7 +195,7 @@ impl Registry {
                 parent: site(record.parent),
                 spawned_ms: record.spawned_ms,
                 generation: record.generation,
-                polls: record.polls,
+                polls: Polls::of(record.polls, from_start),
                 allowance: record.allowance,
             })
         };
@@ -209,19 +222,74 @@ impl Registry {
         self.generation.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// Counts polls, from zero, for as long as the returned guard lives.
+    /// Counts polls for as long as the returned guard lives.
     pub(crate) fn observe(self: &Arc<Self>) -> Observation {
         if self.observers.fetch_add(1, Ordering::Relaxed) == 0 {
-            self.reset_polls();
-            self.observing.store(true, Ordering::Relaxed);
+            self.forget_polls();
+            self.count(Polled::InRealTime);
         }
         Observation(self.clone())
     }
 
-    /// Sets all counts of polls to zero, for every `Observation`.
+    /// As `observe`, before the first task is spawned. The guard must outlive the last look at the tasks.
+    pub(crate) fn observe_from_start(self: &Arc<Self>) -> Observation {
+        self.from_start.store(true, Ordering::Relaxed);
+        self.observe()
+    }
+
+    /// How polls are counted from now on.
+    pub(crate) fn count(&self, polled: Polled) {
+        self.counting.store(polled as u32, Ordering::Relaxed);
+    }
+
+    /// Sets all counts of polls in real time to zero, for every `Observation`.
     pub(crate) fn reset_polls(&self) {
-        self.slots().for_each(Slot::reset_polls);
-        self.overflow.iter().for_each(|shard| shard.lock().values_mut().for_each(|record| record.polls = 0));
+        self.keep_of_polls(ALL_BUT_REAL);
+    }
+
+    /// Sets all counts of polls to zero, for every `Observation`.
+    pub(crate) fn forget_polls(&self) {
+        self.keep_of_polls(EVER_ONLY);
+    }
+
+    fn keep_of_polls(&self, bits: u32) {
+        self.slots().for_each(|slot| slot.reset_polls(bits));
+        self.overflow.iter().for_each(|shard| shard.lock().values_mut().for_each(|record| record.polls &= bits));
+    }
+
+    /// Whether a task that was spawned since a generation, and that no allowance covers, was polled in virtual time.
+    pub(crate) fn polled_in_virtual_time(&self, generation: u64) -> bool {
+        let mut polled = false;
+        self.for_each(|task| {
+            polled |= task.allowance == 0 && task.generation >= generation && task.polls.in_virtual_time > 0;
+        });
+        polled
+    }
+
+    /// Lets a paused clock run again as soon as more than this many sockets are registered with the runtime's driver.
+    /// Otherwise the runtime would jump to the limit of a connection before the connection's peer could answer.
+    pub(crate) fn guard_clock(self: &Arc<Self>, registered: u64) -> ClockGuard {
+        outside::begin_anew(&self.threads);
+        self.clock_guard.store(registered, Ordering::Relaxed);
+        ClockGuard(self.clone())
+    }
+
+    /// Called after each poll, on the runtime's thread.
+    pub(crate) fn check_clock(&self) {
+        let most = self.clock_guard.load(Ordering::Relaxed);
+        if most != NO_GUARD && outside::registered(&Handle::current()) > most {
+            self.clock_guard.store(NO_GUARD, Ordering::Relaxed);
+            time::resume();
+        }
+    }
+
+    /// Called when the runtime is about to be idle, and a paused clock about to jump. No poll tells that a task or a timer has
+    /// woken a plain thread, and that thread's answer takes real time.
+    pub(crate) fn check_clock_before_park(&self) {
+        if self.clock_guard.load(Ordering::Relaxed) != NO_GUARD && outside::has_begun(&self.threads) {
+            self.clock_guard.store(NO_GUARD, Ordering::Relaxed);
+            time::resume();
+        }
     }
 
     /// What each allowance covers now: those given to the checker, then the daemons.
@@ -342,8 +410,25 @@ pub(crate) struct Observation(Arc<Registry>);
 impl Drop for Observation {
     fn drop(&mut self) {
         if self.0.observers.fetch_sub(1, Ordering::Relaxed) == 1 {
-            self.0.observing.store(false, Ordering::Relaxed);
+            self.0.from_start.store(false, Ordering::Relaxed);
+            self.0.counting.store(0, Ordering::Relaxed);
         }
+    }
+}
+
+/// Ends the guard of the clock when dropped.
+pub(crate) struct ClockGuard(Arc<Registry>);
+
+impl ClockGuard {
+    /// Whether the clock runs again.
+    pub(crate) fn is_tripped(&self) -> bool {
+        self.0.clock_guard.load(Ordering::Relaxed) == NO_GUARD
+    }
+}
+
+impl Drop for ClockGuard {
+    fn drop(&mut self) {
+        self.0.clock_guard.store(NO_GUARD, Ordering::Relaxed);
     }
 }
 

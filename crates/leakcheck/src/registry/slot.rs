@@ -2,6 +2,8 @@
 
 use crate::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
+use super::polls::Polled;
+
 /// The id of a slot that holds no record. Tokio's ids begin at 1.
 const FREE: u64 = 0;
 /// The id of a slot whose record is being written.
@@ -16,6 +18,7 @@ pub(super) struct Record {
     pub(super) site: u32,
     pub(super) parent: u32,
     pub(super) allowance: u32,
+    /// See `Polls`.
     pub(super) polls: u32,
 }
 
@@ -100,12 +103,13 @@ impl Slot {
         self.site.load(Ordering::Relaxed)
     }
 
-    pub(super) fn count_poll(&self) {
-        self.polls.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn count_poll(&self, polled: Polled) {
+        // Not a plain store: a reset may come between the load and the addition, and must not be undone.
+        self.polls.fetch_add(polled.step(self.polls.load(Ordering::Relaxed)), Ordering::Relaxed);
     }
 
-    pub(super) fn reset_polls(&self) {
-        self.polls.store(0, Ordering::Relaxed);
+    pub(super) fn reset_polls(&self, keep: u32) {
+        self.polls.fetch_and(keep, Ordering::Relaxed);
     }
 
     /// A copy of the record, by any thread; `None` if the slot is free or changes meanwhile.
