@@ -43,9 +43,10 @@ fn current_span() -> Option<&'static str> {
     tracing::Span::current().metadata().map(|metadata| metadata.name())
 }
 
+/// The lower of the two comes first in the body, and sets the subscriber.
 #[leakcheck::test]
-#[traced_test]
 #[tracing::instrument(name = "the test's own")]
+#[traced_test]
 async fn instrumented() {
     tokio::task::yield_now().await;
     assert_eq!(current_span(), Some("the test's own"));
