@@ -100,12 +100,17 @@ impl Function {
         let Self { attrs, vis, sig, body } = self;
         let (outer, inner) = attrs::split(attrs);
         let (fn_token, name) = (sig.fn_token, &sig.ident);
-        let (run, output) = match &sig.output {
-            ReturnType::Type(_, ty) if !is_unit(ty) => (quote!(run), quote!(-> ::std::process::ExitCode)),
-            // libtest accepts only `()` from a test that should panic.
-            _ => (quote!(run_unit), quote!()),
-        };
         let crate_path = args.crate_path.as_ref().map_or_else(|| quote!(::leakcheck), ToTokens::to_token_stream);
+        let (run, output) = match &sig.output {
+            ReturnType::Type(_, ty) if is_unit(ty) => (quote!(run_unit), quote!()),
+            ReturnType::Type(..) if attrs::has_wrapper(&outer) => {
+                let result = quote!(::core::result::Result<(), #crate_path::__private::Printed>);
+                (quote!(run_wrapped), quote!(-> #result))
+            }
+            ReturnType::Type(..) => (quote!(run), quote!(-> ::std::process::ExitCode)),
+            // libtest accepts only `()` from a test that should panic.
+            ReturnType::Default => (quote!(run_unit), quote!()),
+        };
         let checker = checker(args);
         // A failed test panics at the function's name. With a span of the macro's own, the panic would be at the
         // attribute's line.

@@ -91,6 +91,18 @@ fn the_return_type_is_kept_where_the_body_is() {
 }
 
 #[test]
+fn a_wrapper_of_the_test_is_given_a_result() {
+    for wrapper in [quote!(#[serial(key)]), quote!(#[cfg_attr(unix, ntest::timeout(1))])] {
+        let function = expanded(quote!(), quote!(#wrapper async fn name() -> Result<(), Error> {}));
+        let sig = quote!(fn name() -> ::core::result::Result<(), ::leakcheck::__private::Printed>);
+        assert_eq!(text(&function.sig), text(sig));
+        assert!(parts(&function).1.contains("__private :: run_wrapped ("));
+        let function = expanded(quote!(), quote!(#wrapper async fn name() {}));
+        assert_eq!(text(&function.sig), text(quote!(fn name())));
+    }
+}
+
+#[test]
 fn a_tuple_is_not_unit() {
     let function = expanded(
         quote!(),
