@@ -92,20 +92,20 @@ fn a_collected_join_set_is_reported_at_tokios_line() {
 /// A plain thread that was given a name is not known as the test's, and a paused clock runs ahead of it.
 #[test]
 fn with_a_paused_clock_the_wakeup_of_a_thread_with_a_name_comes_too_late() {
-    let body = || async {
+    let body = |delay| async move {
         let (wake, woken) = tokio::sync::oneshot::channel();
         tokio::spawn(woken);
         let (begun, begins) = tokio::sync::oneshot::channel();
         let answer = move || {
             begun.send(()).unwrap();
-            std::thread::sleep(Duration::from_millis(50));
+            std::thread::sleep(delay);
             wake.send(()).unwrap_or_default();
         };
         std::thread::Builder::new().name("peer".into()).spawn(answer).unwrap();
         begins.await.unwrap();
     };
-    let paused = Checker::current_thread().start_paused(true).find(body);
+    let paused = Checker::current_thread().start_paused(true).find(move || body(Duration::from_secs(2)));
     assert_eq!(paused.report.tasks(), 1, "no longer blind: {}", paused.report);
-    let real = Checker::current_thread().find(body);
+    let real = Checker::current_thread().find(move || body(Duration::from_millis(50)));
     assert!(real.report.is_clean(), "{}", real.report);
 }
