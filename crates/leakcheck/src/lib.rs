@@ -77,6 +77,49 @@
 //! `/proc` whether a timer is pending; on other systems the 2.5 s always pass. [`settle`](Checker::settle) sets one limit
 //! for all.
 //!
+//! # A whole suite that adopts it
+//!
+//! Swap the attribute everywhere, and let the leaks of today be told instead of failing:
+//!
+//! ```sh
+//! cargo install leakcheck --features cli
+//! cargo leakcheck test --workspace     # or: cargo leakcheck nextest run
+//! ```
+//!
+//! ```text
+//! 4 of 70 tests left something behind: 9 tasks from 2 spawn lines
+//!
+//! tests  tasks  states            spawned at
+//!     3      8  6 parked, 2 live  src/pool.rs:17
+//!     1      1  1 parked          hyper-util-0.1.21/src/rt/tokio.rs:127
+//! ```
+//!
+//! Then keep what there is in a *baseline* that may only shrink, and check it in:
+//!
+//! ```sh
+//! cargo leakcheck baseline > leakcheck-baseline.txt
+//! ```
+//!
+//! ```toml
+//! # .cargo/config.toml: from now on, each `cargo test` holds the tests against it
+//! [env]
+//! LEAKCHECK_BASELINE = { value = "leakcheck-baseline.txt", relative = true }
+//! ```
+//!
+//! | variable | meaning |
+//! |---|---|
+//! | `LEAKCHECK=report` | no leak fails a test: it is a note, and a row of the table |
+//! | `LEAKCHECK_BASELINE=path` | a test may leave what the file lists for it, and no more; what it no longer needs is told |
+//! | `LEAKCHECK=shrink` | what the baseline no longer needs is removed from it, when its test ends |
+//! | `LEAKCHECK_REPORT=path` | where the run is written; the default is `leakcheck/run.txt` in the target folder |
+//! | `LEAKCHECK_BACKTRACE=1` | names the line of yours that called a dependency which spawned: see [`Caller`] |
+//!
+//! A line of the baseline is `test file | test name | spawn line | tasks`, and no program ever adds one. Guarantee: the table
+//! and the baseline are the same whether one process runs all tests (`cargo test`) or each has its own (nextest). Gaps: a test
+//! that should panic with its leak does not panic where leaks are told only; a body that does not return by its deadline fails
+//! in each mode, for there is no value to go on with; a spawn line that moves is a new line; and a crate that lies outside of
+//! the workspace, as a path dependency, has a path of your machine. Rival: goleak has neither a sum nor a baseline.
+//!
 //! # What it cannot see
 //!
 //! - Tasks of a `LocalSet`: Tokio calls no hook for them. Tasks of a `LocalRuntime` are seen, if you attach.
@@ -86,9 +129,12 @@
 //! - Who holds the other end. The spawn line of a task does not say why the task waits; await lines are for that.
 //! - The line behind `collect::<JoinSet<_>>()` or a `tokio::spawn` that is passed as a function: Tokio reports a line of
 //!   its own.
+//! - The name that `tokio::task::Builder::name` gave: Tokio hands it to `tracing`, and no hook has it.
+//! - Whether somebody joined a task that panicked: see [`Panicked`].
+//! - Children of plain threads, and of other systems than Linux: see [`Child`].
 //! - With a paused clock: that a plain thread would have woken the task a little later.
 //!
-//! Each of these is a test in `tests/blind.rs`.
+//! Each of these but the name is a test: in `tests/blind.rs`, and in `tests/told` for panics and children.
 //!
 //! # What it costs
 //!
