@@ -10,16 +10,16 @@ use std::{
     time::Duration,
 };
 
-use tokio::runtime::{Builder, Runtime};
-
 use crate::{
     allow::Allow,
+    body::BodyControl,
     children, dump,
     hooks::{Attach, attach},
+    own::{Flavor, OwnRuntime},
     report::{Body, BodyError, Report},
     settle::{Limits, Subject},
     suite::{Running, Suite, Test},
-    supervise::{CancelSignal, Message, supervise},
+    supervise::{Message, supervise},
     text::LEAK,
     threads,
     watch::{Registration, Watch},
@@ -36,7 +36,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug)]
 #[must_use = "a checker checks nothing before `find` or `assert`"]
 pub struct Checker {
-    workers: Option<usize>,
+    flavor: Flavor,
     start_paused: bool,
     limits: Limits,
     deadline: Duration,
@@ -61,9 +61,9 @@ impl Checker {
     /// A checker with a `current_thread` runtime, all drivers enabled.
     pub fn current_thread() -> Self {
         Self {
-            workers: None,
+            flavor: Flavor::CurrentThread,
             start_paused: false,
-            limits: Limits::default(),
+            limits: Limits::at_the_end(),
             deadline: DEADLINE,
             allow: Vec::new(),
             allow_blocking: 0,
@@ -81,7 +81,24 @@ impl Checker {
     #[track_caller]
     pub fn multi_thread(workers: usize) -> Self {
         assert!(workers > 0, "a multi_thread runtime needs a worker: say multi_thread(1) or more");
-        Self { workers: Some(workers), ..Self::current_thread() }
+        Self { flavor: Flavor::MultiThread(workers), ..Self::current_thread() }
+    }
+
+    /// A checker with a `LocalRuntime`, all drivers enabled: a `current_thread` runtime on which `spawn_local` needs no
+    /// `LocalSet`, as code on actix needs it.
+    ///
+    /// Guarantee: what the body spawns with `tokio::task::spawn_local` is seen, also inside of `LocalSet::run_until`. Gap: what
+    /// it spawns with the method of a `LocalSet` is not. Needs tokio's hooks, so it is not there with `count-only` alone.
+    ///
+    /// ```
+    /// let found = leakcheck::Checker::local().find(|| async {
+    ///     tokio::task::spawn_local(std::future::pending::<()>());
+    /// });
+    /// assert_eq!(found.report.tasks(), 1);
+    /// ```
+    #[cfg(tokio_unstable)]
+    pub fn local() -> Self {
+        Self { flavor: Flavor::Local, ..Self::current_thread() }
     }
 
     /// Begins with the clock paused, as `#[tokio::test(start_paused = true)]` does.
@@ -91,17 +108,25 @@ impl Checker {
     /// On a `multi_thread` runtime, whose clock tokio cannot pause.
     #[track_caller]
     pub fn start_paused(mut self, paused: bool) -> Self {
-        assert!(!paused || self.workers.is_none(), "only a current_thread runtime can start paused");
+        assert!(!paused || self.flavor.has_one_thread(), "only a current_thread runtime can start paused");
         self.start_paused = paused;
         self
     }
 
-    /// How long tasks may take to end after the body: of wall time and, where the clock can be paused, of virtual time.
+    /// How long tasks may take to end after the body, in wall time.
     ///
-    /// The default is 200 ms of wall time, 10 s of virtual time, and 2.5 s of wall time while threads work or timers are
-    /// pending on a runtime whose clock cannot be paused.
+    /// The default is 200 ms where nothing can change any more, 2.5 s while threads work or a timer is pending, and 6 s while
+    /// something outside of the runtime may still act: a socket's peer, a child process, a blocking closure, a plain thread.
+    /// With this call there is one limit, whatever may still act.
     pub fn settle(mut self, limit: Duration) -> Self {
-        self.limits = Limits::all(limit);
+        self.limits = self.limits.settle(limit);
+        self
+    }
+
+    /// How much virtual time may pass after the body, on a `current_thread` runtime: the default is 10 s. It takes no wall
+    /// time, and passes only while no socket is open and nothing else outside may act.
+    pub fn horizon(mut self, limit: Duration) -> Self {
+        self.limits.horizon = Some(limit);
         self
     }
 
@@ -210,13 +235,13 @@ impl Checker {
         // The body's thread sends, the caller's receives. The channel closes when the body's thread ends.
         let (sender, messages) = mpsc::channel();
         let name = thread::current().name().unwrap_or("leakcheck").to_owned();
-        let (checker, cancel) = (self.clone(), CancelSignal::default());
-        let cancelled = cancel.clone();
-        let started = thread::Builder::new().name(name).spawn(move || checker.drive(body, test, &sender, &cancelled));
+        let (checker, control) = (self.clone(), BodyControl::new());
+        let controlled = control.clone();
+        let started = thread::Builder::new().name(name).spawn(move || checker.drive(body, test, &sender, &controlled));
         if let Err(error) = started {
             panic!("the system gives no thread for the body: {error}");
         }
-        let (report, value) = supervise(&messages, self.deadline, self.limits, &cancel);
+        let (report, value) = supervise(&messages, self.deadline, self.limits, &control, self.await_lines);
         Findings { report, value }
     }
 
@@ -299,7 +324,7 @@ impl Checker {
         body: impl FnOnce() -> F,
         test: Test,
         sender: &Sender<Message<F::Output>>,
-        cancel: &CancelSignal,
+        control: &BodyControl,
     ) {
         // A caller that has given up has dropped the receiver, and the message is dropped.
         let send = |message| drop(sender.send(message));
@@ -310,38 +335,49 @@ impl Checker {
         let subject =
             Subject { registry, handle, since: 0, blocking_before: 0, blocking_allowed, alive_before: 0, own: true };
         send(Message::Started(subject.clone()));
-        let run = || runtime.block_on(cancel.run_until_cancelled(body()));
-        let (value, ended) = match catch_unwind(AssertUnwindSafe(run)) {
+        // From the first task on, so that a task that was never polled is known.
+        let _observation = subject.registry.observe_from_start();
+        let run = || runtime.block_on(control.run(&subject.registry, body()));
+        let ended = catch_unwind(AssertUnwindSafe(run));
+        if control.dumped() {
+            // The caller has given up before, and a runtime is never used after a dump.
+            return std::mem::forget(runtime);
+        }
+        let (value, ended) = match ended {
             Ok(Some(value)) => (Ok(value), Body::Returned),
             Ok(None) => return runtime.shutdown_background(),
             Err(payload) => (Err(BodyError::Panicked(payload)), Body::Panicked),
         };
         send(Message::BodyEnded(value));
-        let polls = if subject.is_quiet() { None } else { runtime.block_on(subject.settle(self.limits)) };
-        let mut report = subject.verdict(polls.as_ref(), ended);
+        let left = if subject.is_empty() { None } else { runtime.block_on(subject.settle(self.limits)) };
+        let mut report = subject.verdict(left.as_ref(), ended);
         // This thread drives the body, and is none of a multi_thread runtime's.
         report.children = children::of(subject.registry.threads.numbers().into_iter().chain(threads::own_number()));
         if self.await_lines && !report.is_clean() {
-            send(Message::VerdictBeforeDump(report.clone()));
-            return send(Message::Verdict(dump::with_await_lines(runtime, &subject.registry, report)));
+            match dump::refusal(&report, subject.is_current_thread()) {
+                Some(why) => report.no_await_lines = Some(why.to_owned()),
+                None => {
+                    send(Message::VerdictBeforeDump(report.clone()));
+                    return send(Message::Verdict(dump::with_await_lines(runtime, &subject.registry, report)));
+                }
+            }
         }
         send(Message::Verdict(report));
         runtime.shutdown_background();
     }
 
-    fn build(&self) -> (Runtime, Watch) {
-        let mut builder = Builder::new_current_thread();
-        if let Some(workers) = self.workers {
-            builder = Builder::new_multi_thread();
-            builder.worker_threads(workers);
-        }
+    fn build(&self) -> (OwnRuntime, Watch) {
+        let mut builder = self.flavor.builder();
         builder.enable_all().start_paused(self.start_paused);
-        let watch = self.allow.iter().cloned().fold(attach(&mut builder), Attach::allowing).install();
-        if self.workers.is_none() {
+        let watch = self.allow.iter().cloned().fold(attach(&mut builder), Attach::allowing).marking().install();
+        if self.flavor.has_one_thread() {
             // This thread drives the runtime, and the caller looks at this thread from outside.
-            watch.registry().threads.add_current();
+            watch.registry().threads.set_driving();
+            let registry = watch.registry().clone();
+            builder.on_thread_park(move || registry.check_clock_before_park());
         }
-        let runtime = builder.build().unwrap_or_else(|error| panic!("the system gives no runtime: {error}"));
-        (runtime, watch)
+        watch.registry().threads.mark_current();
+        let runtime = self.flavor.build(&mut builder);
+        (runtime.unwrap_or_else(|error| panic!("the system gives no runtime: {error}")), watch)
     }
 }

@@ -28,7 +28,7 @@ use crate::{allow::Allow, panics, registry::Registry, watch::Watch};
 /// # }
 /// ```
 pub fn attach(builder: &mut Builder) -> Attach<'_> {
-    Attach { builder, allow: Vec::new(), hooks: Hooks::default() }
+    Attach { builder, allow: Vec::new(), hooks: Hooks::default(), marks: false }
 }
 
 /// Options for a checker that is attached to a runtime. [`install`](Self::install) sets the hooks.
@@ -37,6 +37,8 @@ pub struct Attach<'b> {
     builder: &'b mut Builder,
     allow: Vec<Allow>,
     hooks: Hooks,
+    /// Whether the runtime's threads are marked, so that the threads that they start are known.
+    marks: bool,
 }
 
 #[cfg(tokio_unstable)]
@@ -89,6 +91,11 @@ impl Attach<'_> {
         self
     }
 
+    pub(crate) fn marking(mut self) -> Self {
+        self.marks = true;
+        self
+    }
+
     /// Adds a hook that Tokio would have called on each spawn.
     #[cfg(tokio_unstable)]
     pub fn on_task_spawn(mut self, hook: impl Fn(&TaskMeta<'_>) + Send + Sync + 'static) -> Self {
@@ -130,17 +137,20 @@ impl Attach<'_> {
     pub fn install(self) -> Watch {
         panics::watch();
         let registry = Registry::new(self.allow);
-        self.hooks.set(self.builder, &registry);
+        self.hooks.set(self.builder, &registry, self.marks);
         Watch::new(registry)
     }
 }
 
 impl Hooks {
-    fn set(self, builder: &mut Builder, registry: &Arc<Registry>) {
+    fn set(self, builder: &mut Builder, registry: &Arc<Registry>, marks: bool) {
         let (own, hooks) = (registry.clone(), self.thread_start);
         builder.on_thread_start(move || {
             own.threads.add_current();
             own.threads.note_runtime();
+            if marks {
+                own.threads.mark_current();
+            }
             hooks.iter().for_each(|hook| hook());
         });
         #[cfg(tokio_unstable)]
@@ -153,18 +163,23 @@ impl Hooks {
                 }))
                 .on_task_terminate(chain(registry, self.terminate, |own, task| {
                     let id = number(task.id());
-                    if let Some(panic) = panics::take(id) {
+                    let panic = panics::take(id);
+                    let by_panic = panic.is_some();
+                    if let Some(panic) = panic {
                         own.panicked(panic, task.spawned_at());
                     }
                     own.callers.ended(id);
-                    own.ended(id);
+                    own.ended(id, by_panic);
                 }))
                 .on_before_task_poll(chain(registry, self.before_poll, |own, task| {
                     let id = number(task.id());
                     own.threads.enter(id);
                     own.polled(id);
                 }))
-                .on_after_task_poll(chain(registry, self.after_poll, |own, _| own.threads.leave()));
+                .on_after_task_poll(chain(registry, self.after_poll, |own, _| {
+                    own.threads.leave();
+                    own.check_clock();
+                }));
         }
     }
 }

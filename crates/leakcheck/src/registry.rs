@@ -10,6 +10,7 @@
 //! - The first task of a spawn location, and later ones if the cache of locations is full, take the lock of all locations.
 //! - The first task in a segment of the table allocates the segment. A test of ten tasks needs one segment.
 
+mod polls;
 mod slot;
 
 use std::{
@@ -22,39 +23,51 @@ use std::{
     },
 };
 
-use tokio::task;
+use tokio::{runtime::Handle, task, time};
 
-use self::slot::{Record, Slot};
+pub(crate) use self::polls::{Polled, Polls};
+use self::{
+    polls::{ALL_BUT_REAL, EVER_ONLY},
+    slot::{Ended, Record, Slot},
+};
 use crate::{
     allow::Allow,
     callers::Callers,
     clock,
     hash::{Spread, number},
+    ledger::Counts,
     lock::lock,
+    outside,
     panics::{Panic, Panics},
     report::Allowed,
-    sites::{Site, Sites},
+    sites::{Known, Site, Sites},
     threads::{self, Threads},
 };
 
 /// Slots of a segment, and segments of the table: 262,144 living tasks have a slot of their own.
 const SEGMENT: usize = 256;
 const SEGMENTS: usize = 1_024;
+/// The value of `clock_guard` while the clock is not guarded.
+const NO_GUARD: u64 = u64::MAX;
 /// Maps for the tasks whose slot was taken.
 const SHARDS: usize = 64;
+/// A map of at least so many places gives most of them back when most are empty.
+const SHRINK_MIN: usize = 1_024;
 
 /// One living task, as the registry knows it.
 #[derive(Clone, Copy)]
 pub(crate) struct Alive {
     pub(crate) id: u64,
     pub(crate) site: Site,
+    /// The number of the spawn location, which the ledger's counters have too.
+    pub(crate) index: u32,
     /// The spawn location of the task that spawned this one; `None` if no task did.
     pub(crate) parent: Option<Site>,
     /// Milliseconds of the process clock when the task was spawned.
     pub(crate) spawned_ms: u64,
     pub(crate) generation: u64,
     /// How often the task was polled while an `Observation` lived.
-    pub(crate) polls: u32,
+    pub(crate) polls: Polls,
     /// The number of the allowance that covers the task, counted from 1; 0 is none.
     pub(crate) allowance: u32,
 }
@@ -64,6 +77,8 @@ pub(crate) struct Registry {
     segments: Box<[OnceLock<Box<[Slot]>>]>,
     overflow: Box<[Shard]>,
     sites: Sites,
+    counts: Counts,
+    begun_ms: u64,
     allow: Vec<Allow>,
     /// Tasks alive under each allowance: those given first, then the daemons by name.
     allowed: Mutex<Vec<(Cow<'static, str>, usize)>>,
@@ -74,9 +89,13 @@ pub(crate) struct Registry {
     /// this one variable; a task for which there is no "after" may be in the scope or not.
     generation: AtomicU64,
     observers: AtomicU32,
-    /// Whether polls are counted. Relaxed, since the counts tell parked tasks from live ones over a fifth of a second, and
-    /// a poll more or less at its beginning does not matter.
-    observing: AtomicBool,
+    /// How polls are counted: a `Polled`, or 0 for not at all. Relaxed, since the counts tell parked tasks from live ones over
+    /// a fifth of a second, and a poll more or less at its beginning does not matter.
+    counting: AtomicU32,
+    /// Whether polls were counted before the first task was spawned, and have been since.
+    from_start: AtomicBool,
+    /// How many sockets may be registered while virtual time passes; `NO_GUARD` while it does not.
+    clock_guard: AtomicU64,
     pub(crate) threads: Threads,
     pub(crate) panics: Panics,
     pub(crate) callers: Callers,
@@ -98,12 +117,16 @@ impl Registry {
             segments: (0..SEGMENTS).map(|_| OnceLock::new()).collect(),
             overflow: (0..SHARDS).map(|_| Shard::default()).collect(),
             sites: Sites::default(),
+            counts: Counts::default(),
+            begun_ms: clock::coarse_ms(),
             allowed: Mutex::new(allow.iter().map(|allow| (allow.to_string().into(), 0)).collect()),
             allow,
             allowed_alive: AtomicUsize::new(0),
             generation: AtomicU64::new(0),
             observers: AtomicU32::new(0),
-            observing: AtomicBool::new(false),
+            counting: AtomicU32::new(0),
+            from_start: AtomicBool::new(false),
+            clock_guard: AtomicU64::new(NO_GUARD),
             threads: Threads::default(),
             panics: Panics::default(),
             callers: Callers::default(),
@@ -116,15 +139,16 @@ impl Registry {
         if threads::ended_before_spawn() == id {
             return;
         }
-        let (site, given) = self.sites.intern(site, || self.allowance(site));
+        let Known { index, allowance } = self.sites.intern(site, || self.allowance(site));
         let record = Record {
-            site,
-            parent: task::try_id().map_or(0, |parent| self.site_of(number(parent))),
             spawned_ms: clock::coarse_ms(),
             generation: self.generation.load(Ordering::Relaxed),
-            allowance: self.begin_allowed(given),
+            site: index,
+            parent: task::try_id().map_or(0, |parent| self.site_of(number(parent))),
+            allowance: self.begin_allowed(allowance),
             polls: 0,
         };
+        self.counts.spawned(index);
         if !self.slot(id).try_insert(id, &record) {
             let shard = self.shard(id);
             shard.lock().insert(id, record);
@@ -133,16 +157,19 @@ impl Registry {
     }
 
     /// Removes a task. Called by the terminate hook; also for blocking closures, whose spawn tokio does not report.
-    pub(crate) fn ended(&self, id: u64) {
-        let allowance = match self.slot_of(id) {
+    pub(crate) fn ended(&self, id: u64, by_panic: bool) {
+        let ended = match self.slot_of(id) {
             Some(slot) => Some(slot.remove()),
             None => self.remove_overflow(id),
         };
-        match allowance {
-            None => threads::set_ended_before_spawn(id),
-            Some(0) => {}
-            Some(allowance) => self.end_allowed(allowance),
+        let Some(ended) = ended else { return threads::set_ended_before_spawn(id) };
+        if ended.allowance != 0 {
+            self.end_allowed(ended.allowance);
         }
+        if by_panic {
+            self.counts.panicked(ended.site);
+        }
+        self.counts.ended(ended.site);
     }
 
     /// Notes the panic that ends a task. Called before [`ended`](Self::ended), since a verdict may follow that at once.
@@ -152,13 +179,11 @@ impl Registry {
 
     /// Counts a poll that begins, if an `Observation` lives.
     pub(crate) fn polled(&self, id: u64) {
-        if !self.observing.load(Ordering::Relaxed) {
-            return;
-        }
+        let Some(polled) = Polled::from_word(self.counting.load(Ordering::Relaxed)) else { return };
         if let Some(slot) = self.slot_of(id) {
-            slot.count_poll();
+            slot.count_poll(polled);
         } else if let Some(record) = self.shard(id).lock().get_mut(&id) {
-            record.polls += 1;
+            record.polls += polled.step(record.polls);
         }
     }
 
@@ -169,15 +194,19 @@ impl Registry {
 
     /// Visits every living task, in no order. A task that is spawned or ends during the call may be left out.
     pub(crate) fn for_each(&self, mut visit: impl FnMut(Alive)) {
-        let sites = self.sites.by_address();
+        let sites = self.sites.all();
+        let site = |index: u32| sites.get((index as usize).checked_sub(1)?).copied();
+        let from_start = self.from_start.load(Ordering::Relaxed);
         let alive = |id, record: &Record| {
             Some(Alive {
                 id,
-                site: sites.get(&record.site).copied()?,
-                parent: sites.get(&record.parent).copied(),
+                // `None` for a location whose first task was spawned after the call began.
+                site: site(record.site)?,
+                index: record.site,
+                parent: site(record.parent),
                 spawned_ms: record.spawned_ms,
                 generation: record.generation,
-                polls: record.polls,
+                polls: Polls::of(record.polls, from_start),
                 allowance: record.allowance,
             })
         };
@@ -213,19 +242,74 @@ impl Registry {
         self.generation.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// Counts polls, from zero, for as long as the returned guard lives.
+    /// Counts polls for as long as the returned guard lives.
     pub(crate) fn observe(self: &Arc<Self>) -> Observation {
         if self.observers.fetch_add(1, Ordering::Relaxed) == 0 {
-            self.reset_polls();
-            self.observing.store(true, Ordering::Relaxed);
+            self.forget_polls();
+            self.count(Polled::InRealTime);
         }
         Observation(self.clone())
     }
 
-    /// Sets all counts of polls to zero, for every `Observation`.
+    /// As `observe`, before the first task is spawned. The guard must outlive the last look at the tasks.
+    pub(crate) fn observe_from_start(self: &Arc<Self>) -> Observation {
+        self.from_start.store(true, Ordering::Relaxed);
+        self.observe()
+    }
+
+    /// How polls are counted from now on.
+    pub(crate) fn count(&self, polled: Polled) {
+        self.counting.store(polled as u32, Ordering::Relaxed);
+    }
+
+    /// Sets all counts of polls in real time to zero, for every `Observation`.
     pub(crate) fn reset_polls(&self) {
-        self.slots().for_each(Slot::reset_polls);
-        self.overflow.iter().for_each(|shard| shard.lock().values_mut().for_each(|record| record.polls = 0));
+        self.keep_of_polls(ALL_BUT_REAL);
+    }
+
+    /// Sets all counts of polls to zero, for every `Observation`.
+    pub(crate) fn forget_polls(&self) {
+        self.keep_of_polls(EVER_ONLY);
+    }
+
+    fn keep_of_polls(&self, bits: u32) {
+        self.slots().for_each(|slot| slot.reset_polls(bits));
+        self.overflow.iter().for_each(|shard| shard.lock().values_mut().for_each(|record| record.polls &= bits));
+    }
+
+    /// Whether a task that was spawned since a generation, and that no allowance covers, was polled in virtual time.
+    pub(crate) fn polled_in_virtual_time(&self, generation: u64) -> bool {
+        let mut polled = false;
+        self.for_each(|task| {
+            polled |= task.allowance == 0 && task.generation >= generation && task.polls.in_virtual_time > 0;
+        });
+        polled
+    }
+
+    /// Lets a paused clock run again as soon as more than this many sockets are registered with the runtime's driver.
+    /// Otherwise the runtime would jump to the limit of a connection before the connection's peer could answer.
+    pub(crate) fn guard_clock(self: &Arc<Self>, registered: u64) -> ClockGuard {
+        outside::begin_anew(&self.threads);
+        self.clock_guard.store(registered, Ordering::Relaxed);
+        ClockGuard(self.clone())
+    }
+
+    /// Called after each poll, on the runtime's thread.
+    pub(crate) fn check_clock(&self) {
+        let most = self.clock_guard.load(Ordering::Relaxed);
+        if most != NO_GUARD && outside::registered(&Handle::current()) > most {
+            self.clock_guard.store(NO_GUARD, Ordering::Relaxed);
+            time::resume();
+        }
+    }
+
+    /// Called when the runtime is about to be idle, and a paused clock about to jump. No poll tells that a task or a timer has
+    /// woken a plain thread, and that thread's answer takes real time.
+    pub(crate) fn check_clock_before_park(&self) {
+        if self.clock_guard.load(Ordering::Relaxed) != NO_GUARD && outside::has_begun(&self.threads) {
+            self.clock_guard.store(NO_GUARD, Ordering::Relaxed);
+            time::resume();
+        }
     }
 
     /// What each allowance covers now: those given to the checker, then the daemons.
@@ -280,8 +364,8 @@ impl Registry {
         }
     }
 
-    /// The key of a living task's spawn location in `sites`; 0 if the registry does not know the task.
-    fn site_of(&self, id: u64) -> usize {
+    /// The number of a living task's spawn location in `sites`; 0 if the registry does not know the task.
+    fn site_of(&self, id: u64) -> u32 {
         match self.slot_of(id) {
             Some(slot) => slot.site(),
             None if self.shard(id).len.load(Ordering::Acquire) == 0 => 0,
@@ -311,14 +395,31 @@ impl Registry {
         &self.overflow[id as usize % SHARDS]
     }
 
-    fn remove_overflow(&self, id: u64) -> Option<u32> {
+    fn remove_overflow(&self, id: u64) -> Option<Ended> {
         let shard = self.shard(id);
         if shard.len.load(Ordering::Acquire) == 0 {
             return None;
         }
-        let record = shard.lock().remove(&id)?;
+        let mut records = shard.lock();
+        let record = records.remove(&id)?;
+        // A service that once had a million tasks does not keep the memory for them.
+        if records.capacity() >= SHRINK_MIN && records.len() < records.capacity() / 8 {
+            let len = records.len();
+            records.shrink_to(len * 2);
+        }
+        drop(records);
         shard.len.fetch_sub(1, Ordering::Release);
-        Some(record.allowance)
+        Some(record.ended())
+    }
+
+    /// When the registry was made, in milliseconds of the process clock.
+    pub(crate) fn begun_ms(&self) -> u64 {
+        self.begun_ms
+    }
+
+    /// The counters of the ledger, and the locations that they count.
+    pub(crate) fn counts(&self) -> (&Counts, Vec<Site>) {
+        (&self.counts, self.sites.all())
     }
 }
 
@@ -351,10 +452,29 @@ pub(crate) struct Observation(Arc<Registry>);
 impl Drop for Observation {
     fn drop(&mut self) {
         if self.0.observers.fetch_sub(1, Ordering::Relaxed) == 1 {
-            self.0.observing.store(false, Ordering::Relaxed);
+            self.0.from_start.store(false, Ordering::Relaxed);
+            self.0.counting.store(0, Ordering::Relaxed);
         }
     }
 }
 
-#[cfg(test)]
+/// Ends the guard of the clock when dropped.
+pub(crate) struct ClockGuard(Arc<Registry>);
+
+impl ClockGuard {
+    /// Whether the clock runs again.
+    pub(crate) fn is_tripped(&self) -> bool {
+        self.0.clock_guard.load(Ordering::Relaxed) == NO_GUARD
+    }
+}
+
+impl Drop for ClockGuard {
+    fn drop(&mut self) {
+        self.0.clock_guard.store(NO_GUARD, Ordering::Relaxed);
+    }
+}
+
+#[cfg(all(test, leakcheck_loom))]
+mod models;
+#[cfg(all(test, not(leakcheck_loom)))]
 mod tests;

@@ -2,6 +2,8 @@
 
 use std::{any::Any, time::Duration};
 
+use crate::overdue::Overdue;
+
 /// What a check found: structured data first, [`Display`](std::fmt::Display) on top, [`to_json`](Self::to_json) for machines.
 ///
 /// Guarantee: the same leak gives the same text, in the same order; ten thousand equal tasks are one line with a count. Gap:
@@ -20,6 +22,16 @@ pub struct Report {
     pub unnamed: usize,
     /// What each allowance covered, in the order in which the allowances were given; then the daemons marked at their spawn.
     pub allowed: Vec<Allowed>,
+    /// How long the verdict waited, and for what; `None` if nothing was left, or nothing was waited for.
+    pub waited: Option<Waited>,
+    /// How many of the parked tasks are queued, beside those that [`Survivors::starved`] counts: it is not known which.
+    pub queued: usize,
+    /// How long no timer of the runtime fires, counted from the verdict, if one is pending; rounded down, by up to 4 s for a
+    /// timer that is minutes away, as Tokio sorts its timers. `None` also where no task is parked or waits for a timer,
+    /// and where it cannot be told: on other systems than Linux, and while the threads work.
+    pub next_timer: Option<Duration>,
+    /// The lines that an overdue body awaits, as `file:line:column`. Empty without a task dump.
+    pub body_awaits: Vec<String>,
     /// Tasks that panicked, of the latest 64 kinds. Whether somebody joined such a task cannot be told: see [`Panicked`].
     pub panics: Vec<Panicked>,
     /// Child processes that the threads of the runtime started and that run, after the body of a
@@ -27,6 +39,22 @@ pub struct Report {
     pub children: Vec<Child>,
     /// Why there are no await lines, if await lines were asked for and there are none.
     pub no_await_lines: Option<String>,
+}
+
+/// How long a verdict waited for tasks that did not end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Waited {
+    /// Wall time.
+    pub wall: Duration,
+    /// The limit of wall time that was reached; zero where virtual time alone decided.
+    pub limit: Duration,
+    /// How far the runtime's clock was moved.
+    pub virtual_time: Duration,
+    /// Whether threads of the runtime worked, or timers were pending, when the limit was reached.
+    pub active: bool,
+    /// What outside of the runtime might still have acted when the limit was reached.
+    pub outside: Vec<String>,
 }
 
 /// How the checked body ended.
@@ -38,8 +66,9 @@ pub enum Body {
     Returned,
     /// The body panicked.
     Panicked,
-    /// The body had not returned by the deadline. That is a leak, even if no task is left.
-    NeverReturned,
+    /// The body had not returned by the deadline. The check fails, though a limit is no leak: what the report counts is what
+    /// was alive at the deadline, and the body may need it.
+    Overdue(Overdue),
 }
 
 /// Why a body returned nothing.
@@ -49,7 +78,7 @@ pub enum BodyError {
     /// The body panicked, with this payload.
     Panicked(Box<dyn Any + Send>),
     /// The body had not returned by the deadline.
-    NeverReturned,
+    Overdue,
 }
 
 /// The tasks left that were spawned at one location.
@@ -62,14 +91,24 @@ pub struct Survivors {
     pub line: u32,
     /// The column, from 1.
     pub column: u32,
-    /// How many tasks; the sum of the next three.
+    /// How many tasks; the sum of the next six.
     pub count: usize,
-    /// Tasks that were polled once at most while the checker waited. Such a task waits for something that does not come.
+    /// Tasks that were polled once at most while the checker waited, and of which no more is known: what such a task waits
+    /// for did not come meanwhile. [`Report::next_timer`] and [`Report::queued`] say what else it may be.
     pub parked: usize,
+    /// Tasks that wait for a timer: the only ones that a pending timer can belong to, or woken while the checker let
+    /// virtual time pass, by a timer or by a task that a timer woke. A ticker that was woken several times is live.
+    pub timer: usize,
     /// Tasks that were polled again and again and did not end: tickers, retries, busy loops that yield.
     pub live: usize,
     /// Tasks inside one and the same poll from the first look to the last. Such a task blocks its thread.
     pub never_yields: usize,
+    /// Tasks that could run and were not polled: they never were, or all that are not polled are queued. Somebody keeps
+    /// their thread (the body, or a task that never yields), or many others have their turn first. Gap: on a `multi_thread`
+    /// runtime, the task that a task woke last before it never yielded again is queued where Tokio does not count it, and parked.
+    pub starved: usize,
+    /// Tasks of a report that was made without a wait, by [`Watch::report`](crate::Watch::report): one look tells no state.
+    pub unknown: usize,
     /// Wall time since the oldest was spawned, exact to 50 ms.
     pub oldest: Duration,
     /// The spawn locations of the tasks that spawned the survivors, and how many survivors each location's tasks spawned.
@@ -181,7 +220,7 @@ pub struct Child {
 impl Report {
     /// Whether nothing was left that is not allowed, and the body came to an end.
     pub fn is_clean(&self) -> bool {
-        self.tasks() == 0 && self.blocking == 0 && self.body != Body::NeverReturned
+        self.tasks() == 0 && self.blocking == 0 && !matches!(self.body, Body::Overdue(_))
     }
 
     /// How many tasks were left, without those that are allowed.
@@ -218,7 +257,14 @@ impl Survivors {
 
     /// The states in which there are tasks, each with its number.
     pub(crate) fn states(&self) -> impl Iterator<Item = (usize, &'static str)> {
-        let states = [(self.parked, "parked"), (self.live, "live"), (self.never_yields, "never yields")];
+        let states = [
+            (self.parked, "parked"),
+            (self.timer, "timer"),
+            (self.live, "live"),
+            (self.never_yields, "never yields"),
+            (self.starved, "woken but starved"),
+            (self.unknown, "not watched"),
+        ];
         states.into_iter().filter(|(count, _)| *count > 0)
     }
 }

@@ -1,7 +1,14 @@
 //! Waits until the tasks that are checked have ended: not at all where nothing is left, and never longer than stated.
+//!
+//! The rule: a runtime's virtual time passes only where nothing outside can have a say. Otherwise the check waits in wall
+//! time: longer while threads work or a timer is pending, longer still while something outside is open, and no longer than
+//! until nothing can change.
 
 use std::{
+    future::poll_fn,
+    pin::pin,
     sync::Arc,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -12,19 +19,27 @@ use tokio::{
 
 use crate::{
     clock,
-    probe::{self, Activity, Stopwatch},
+    outside::{self, Outside},
+    probe::{self, Activity, Prospect, Stopwatch},
     registry::Registry,
-    report::{Allowed, Body, Report},
+    report::{Allowed, Body, Report, Waited},
     tally::PollTracker,
+    turn,
 };
 
 /// First pause between two looks in real time; it doubles up to the second.
 const PAUSE_MIN: Duration = Duration::from_micros(50);
 const PAUSE_MAX: Duration = Duration::from_millis(10);
-/// How often the check yields to the runtime before the first wait.
-const YIELDS: usize = 8;
+/// When the check looks for the first time at what may still end the tasks.
+const FIRST_LOOK: Duration = Duration::from_millis(200);
+/// Pause between two such looks.
+const LOOK_PAUSE: Duration = Duration::from_millis(50);
+/// The longest pause in which a runtime whose clock must stand still is kept from its work.
+const HELD_PAUSE_MAX: Duration = Duration::from_millis(1);
 /// Wall time for which virtual time may run without a break. A ticker of 1 ms needs some 20 ms of it.
 const VIRTUAL_WALL_MAX: Duration = Duration::from_millis(40);
+/// Wall time that virtual time may take in all, however short the limits of wall time are.
+const VIRTUAL_WALL_ALL: Duration = Duration::from_millis(2_500);
 /// The first step of virtual time is this part of its limit.
 const VIRTUAL_STEPS: u32 = 1_000;
 
@@ -33,26 +48,36 @@ const VIRTUAL_STEPS: u32 = 1_000;
 pub(crate) struct Limits {
     /// Of wall time, in any case.
     pub(crate) wall: Duration,
-    /// Of wall time, while threads work or a timer is pending and the clock cannot be paused.
-    pub(crate) wall_if_active: Duration,
-    /// Of virtual time, where the clock can be paused.
-    pub(crate) virtual_time: Duration,
+    /// Of wall time, while threads work or a timer is pending that the clock cannot be moved to.
+    pub(crate) active: Duration,
+    /// Of wall time, while something outside of the runtime may still act. A limit of five seconds, which many clients have,
+    /// comes to its end.
+    pub(crate) outside: Duration,
+    /// Of virtual time, where it may pass.
+    pub(crate) horizon: Option<Duration>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            wall: Duration::from_millis(200),
-            wall_if_active: Duration::from_millis(2_500),
-            virtual_time: Duration::from_secs(10),
-        }
+        Self { wall: FIRST_LOOK, active: Duration::from_millis(2_500), outside: Duration::from_secs(6), horizon: None }
     }
 }
 
 impl Limits {
-    /// One limit for all three.
-    pub(crate) fn all(limit: Duration) -> Self {
-        Self { wall: limit, wall_if_active: limit, virtual_time: limit }
+    /// For the end of a test, after which nobody reads the runtime's clock any more.
+    pub(crate) fn at_the_end() -> Self {
+        Self { horizon: Some(Duration::from_secs(10)), ..Self::default() }
+    }
+
+    /// One limit of wall time, whatever may still act. What may pass in wall time may pass in virtual time too.
+    pub(crate) fn settle(self, limit: Duration) -> Self {
+        let horizon = self.horizon.map(|horizon| horizon.max(limit));
+        Self { wall: limit, active: limit, outside: limit, horizon }
+    }
+
+    /// The longest of the limits of wall time.
+    pub(crate) fn most(&self) -> Duration {
+        self.wall.max(self.active).max(self.outside)
     }
 }
 
@@ -73,11 +98,28 @@ pub(crate) struct Subject {
     pub(crate) own: bool,
 }
 
+/// What is left after the wait, and how long the wait was.
+pub(crate) struct Unsettled {
+    /// The polls that were seen, to tell parked tasks from live ones.
+    pub(crate) polls: PollTracker,
+    pub(crate) waited: Waited,
+}
+
 impl Subject {
-    /// Whether nothing is left. Takes a few loads where only allowed tasks are alive.
-    pub(crate) fn is_quiet(&self) -> bool {
+    /// Whether nothing is left at this moment. Takes a few loads where only allowed tasks are alive.
+    pub(crate) fn is_clear(&self) -> bool {
         let alive = self.handle.metrics().num_alive_tasks();
         (alive <= self.registry.allowed_alive() || !self.has_survivors()) && self.blocking() == 0
+    }
+
+    /// Whether no task is alive and no closure runs: then nobody is left who could spawn.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.handle.metrics().num_alive_tasks() == 0 && self.blocking() == 0
+    }
+
+    /// Whether nothing is left, and what is on its way to tasks that may stay has had its turn.
+    async fn is_quiet(&self) -> bool {
+        self.is_clear() && (self.is_empty() || turn::is_idle(self).await)
     }
 
     #[cfg(tokio_unstable)]
@@ -95,64 +137,23 @@ impl Subject {
         busy(&self.handle).saturating_sub(self.blocking_before + self.blocking_allowed)
     }
 
-    /// Waits. Returns `None` if nothing is left; otherwise the polls that were seen, to tell parked tasks from live ones.
-    pub(crate) async fn settle(&self, limits: Limits) -> Option<PollTracker> {
-        for _ in 0..YIELDS {
-            if self.is_quiet() {
-                return None;
-            }
-            task::yield_now().await;
+    /// Waits. Returns `None` if nothing is left.
+    pub(crate) async fn settle(&self, limits: Limits) -> Option<Unsettled> {
+        if self.is_quiet().await {
+            return None;
         }
-        let mut polls = self.track_polls();
-        // A scope may be asked on another runtime. That runtime's thread and clock are not those of the tasks.
-        let here = Handle::current().id() == self.handle.id();
-        if here && self.is_current_thread() {
+        if self.is_here() && self.is_current_thread() {
             // Such a runtime did not start the thread that drives it, so no hook has added the thread.
             self.registry.threads.add_current();
         }
-        let paused = here && is_paused();
-        let mut left = limits.virtual_time;
-        if paused {
-            match self.in_virtual_time(&mut left).await {
-                Settled::Quiet => return None,
-                Settled::LimitReached if self.nothing_outside() => return Some(polls),
-                _ => {}
-            }
-        }
-        let watch = Stopwatch::start();
-        if paused {
-            // A paused runtime that waits for real time is idle, and would jump to the next timer, however far away.
-            time::resume();
-        }
-        let quiet = self.in_real_time(&watch, limits, &mut polls).await;
-        if paused {
-            time::pause();
-        }
-        if quiet {
-            return None;
-        }
-        loop {
-            let settled = match paused {
-                // A busy blocking pool stops virtual time.
-                _ if self.blocking() > 0 => Settled::LimitReached,
-                true => self.in_virtual_time(&mut left).await,
-                false if here => self.with_a_paused_clock(&mut left).await,
-                false => Settled::LimitReached,
-            };
-            match settled {
-                Settled::Quiet => return None,
-                // A task that stops virtual time is never idle, so it works, and may still end.
-                Settled::Stopped if watch.undelayed() < limits.wall_if_active => {}
-                _ => return (!self.is_quiet()).then_some(polls),
-            }
-        }
+        Settling::new(self, limits).run().await
     }
 
     /// The report after `settle`. If `settle` found nothing left, the report is clean: tasks that other threads have
     /// spawned since had no time to end.
-    pub(crate) fn verdict(&self, polls: Option<&PollTracker>, body: Body) -> Report {
-        if polls.is_some() {
-            return self.report(polls, body);
+    pub(crate) fn verdict(&self, left: Option<&Unsettled>, body: Body) -> Report {
+        if let Some(left) = left {
+            return Report { waited: Some(left.waited.clone()), ..self.report(Some(&left.polls), body) };
         }
         let busy = busy(&self.handle).saturating_sub(self.blocking_before);
         let panics = self.registry.panics.since(self.since);
@@ -189,109 +190,269 @@ impl Subject {
     }
 
     pub(crate) fn track_polls(&self) -> PollTracker {
-        PollTracker::start(&self.registry)
+        PollTracker::start(&self.registry, &self.handle)
     }
 
     pub(crate) fn is_current_thread(&self) -> bool {
         self.handle.runtime_flavor() == RuntimeFlavor::CurrentThread
     }
 
-    /// Looks again and again until the limit, and beyond the limit while the runtime's threads are active. Returns whether
-    /// nothing is left.
-    async fn in_real_time(&self, watch: &Stopwatch, limits: Limits, polls: &mut PollTracker) -> bool {
-        let mut pause = PAUSE_MIN;
-        let mut counts_reset = false;
-        let mut until = limits.wall;
-        loop {
-            if self.is_quiet() {
-                return true;
-            }
-            polls.update(&self.registry);
-            if !counts_reset && watch.wall() >= limits.wall / 2 {
-                // In the first half, a task may still be on its way to the line where it waits. Its polls in the second
-                // half tell its state.
-                self.registry.reset_polls();
-                counts_reset = true;
-            }
-            let left = until.saturating_sub(watch.wall());
-            if left.is_zero() {
-                let (undelayed, most) = (watch.undelayed(), limits.wall_if_active);
-                if undelayed >= limits.wall && (undelayed >= most || !self.is_active(most).await) {
-                    return self.is_quiet();
-                }
-                until = watch.wall() + PAUSE_MAX;
-                continue;
-            }
-            clock::sleep(pause.min(left)).await;
-            pause = (pause * 2).min(PAUSE_MAX);
+    /// Whether the caller is on the runtime that is checked. A scope may be asked on another one, whose thread and clock are
+    /// not those of the tasks.
+    pub(crate) fn is_here(&self) -> bool {
+        Handle::current().id() == self.handle.id()
+    }
+
+    /// Whether nothing outside exists that might act: then the clock can be moved without a real event being missed.
+    fn nothing_outside(&self) -> bool {
+        outside::is_nothing(&self.handle, &self.registry.threads)
+    }
+}
+
+/// A wait in progress.
+struct Settling<'s> {
+    subject: &'s Subject,
+    limits: Limits,
+    watch: Stopwatch,
+    polls: PollTracker,
+    /// The virtual time that may still pass; `None` where the clock must not or cannot be moved.
+    horizon: Option<Duration>,
+    /// Whether the runtime's clock stands still, unless moved.
+    paused: bool,
+    /// Whether the clock stood still when the check began.
+    was_paused: bool,
+    /// Whether the clock may run in real time although it was paused.
+    may_resume: bool,
+    waited: Waited,
+}
+
+impl<'s> Settling<'s> {
+    fn new(subject: &'s Subject, limits: Limits) -> Self {
+        let movable = subject.is_here() && subject.is_current_thread();
+        let paused = movable && is_paused();
+        // With a paused clock, any await lets the clock jump to the next timer.
+        let asked = limits.horizon.or(paused.then_some(limits.wall));
+        let horizon = asked.filter(|_| movable && (paused || subject.own));
+        let (watch, polls) = (Stopwatch::start(), subject.track_polls());
+        let may_resume = limits.horizon.is_some();
+        Self {
+            subject,
+            limits,
+            watch,
+            polls,
+            horizon,
+            paused,
+            was_paused: paused,
+            may_resume,
+            waited: Waited::default(),
         }
     }
 
-    /// Whether a longer wait makes sense. A pending timer does not count where the clock will be paused next. The kernel
-    /// tells the limit of a thread's wait as it was when that wait began, so `within` is the whole time that an active
-    /// runtime gets, not what is left of that time.
-    async fn is_active(&self, within: Duration) -> bool {
-        if self.own && self.is_current_thread() && self.blocking() == 0 {
-            return false;
+    async fn run(mut self) -> Option<Unsettled> {
+        let left = self.wait().await;
+        self.waited.wall = self.watch.wall();
+        if left {
+            self.polls.update();
+            // A clock that must not run in real time would jump while another thread looks.
+            if !self.was_paused || self.may_resume {
+                self.set_paused(false);
+                self.subject.look_for_timers(&mut self.polls).await;
+            }
         }
-        probe::look_twice(self.registry.clone(), idle(&self.handle), within).await != Activity::Waiting
+        self.set_paused(self.was_paused);
+        (left && !self.subject.is_clear()).then_some(Unsettled { polls: self.polls, waited: self.waited })
+    }
+
+    /// Returns whether something is left.
+    async fn wait(&mut self) -> bool {
+        if self.paused {
+            // A task that has not been polled yet has opened nothing yet.
+            turn::come_to_rest(self.subject).await;
+        }
+        // With a paused clock no real time need pass, unless something shows that it must.
+        let mut settled =
+            if self.paused && self.may_move_the_clock() { Settled::MoveTheClock } else { Settled::Stopped };
+        loop {
+            settled = match settled {
+                Settled::Quiet => return false,
+                Settled::LimitReached => return true,
+                Settled::MoveTheClock => self.in_virtual_time().await,
+                Settled::Stopped => self.in_real_time().await,
+            };
+        }
+    }
+
+    /// Looks again and again: until the limit, and beyond it while something may still change.
+    async fn in_real_time(&mut self) -> Settled {
+        let held = self.paused && !self.may_resume;
+        if self.paused && !held {
+            // A paused runtime that waits for real time is idle, and would jump to the next timer, however far away.
+            self.set_paused(false);
+        }
+        let (mut pause, mut counts_reset) = (PAUSE_MIN, false);
+        let first = FIRST_LOOK.min(self.limits.wall);
+        let mut until = self.watch.wall().max(first);
+        loop {
+            if self.subject.is_quiet().await {
+                return Settled::Quiet;
+            }
+            self.polls.update();
+            let wall = self.watch.wall();
+            if !counts_reset && wall >= first / 2 {
+                // In the first half, a task may still be on its way to the line where it waits. Its polls in the second
+                // half tell its state.
+                self.subject.registry.reset_polls();
+                counts_reset = true;
+            }
+            if wall < until {
+                self.pause(pause.min(until - wall), held).await;
+                pause = (pause * 2).min(PAUSE_MAX);
+                continue;
+            }
+            if self.watch.undelayed() >= first
+                && let Some(settled) = self.look_ahead(held).await
+            {
+                return settled;
+            }
+            until = self.watch.wall() + LOOK_PAUSE;
+        }
+    }
+
+    async fn pause(&self, pause: Duration, held: bool) {
+        if held {
+            // The runtime polls its driver, and is never idle, so its clock does not jump.
+            thread::sleep(pause.min(HELD_PAUSE_MAX));
+            task::yield_now().await;
+        } else {
+            clock::sleep(pause).await;
+        }
+    }
+
+    /// What comes next when the limit for parked tasks has been reached; `None` for a longer wait.
+    async fn look_ahead(&mut self, held: bool) -> Option<Settled> {
+        if self.subject.is_clear() && self.watch.undelayed() >= self.limits.wall {
+            // Tasks that may stay work without a pause.
+            return Some(Settled::Quiet);
+        }
+        let (subject, within) = (self.subject, self.active_limit());
+        let idle = idle(&subject.handle);
+        let look = probe::look_ahead(subject.registry.clone(), subject.handle.clone(), idle, within);
+        let Prospect { activity, outside } = if held { without_idling(look).await } else { look.await };
+        // A clock that is held wakes nobody, and the caller's own pauses would count as activity.
+        let active = !held && activity != Activity::Waiting;
+        let limit = if !outside.is_empty() {
+            self.limits.outside
+        } else if self.may_move_the_clock() {
+            self.waited.limit = self.limits.wall;
+            return Some(Settled::MoveTheClock);
+        } else if active {
+            within
+        } else {
+            self.limits.wall
+        };
+        (self.waited.limit, self.waited.active) = (limit, active);
+        self.waited.outside = outside.iter().map(Outside::to_string).collect();
+        (self.watch.undelayed() >= limit).then_some(Settled::LimitReached)
+    }
+
+    /// How long threads may work, and timers be waited for, in wall time. Where the clock would be moved to the next timer,
+    /// but something open forbids it, as long as for something outside.
+    fn active_limit(&self) -> Duration {
+        let spared = self.horizon.is_some_and(|left| !left.is_zero());
+        if spared { self.limits.outside } else { self.limits.active }
+    }
+
+    fn may_move_the_clock(&self) -> bool {
+        self.horizon.is_some_and(|left| !left.is_zero()) && self.subject.nothing_outside()
     }
 
     /// Lets virtual time pass up to what is left of its limit. An idle runtime jumps from timer to timer.
-    async fn in_virtual_time(&self, left: &mut Duration) -> Settled {
-        let mut watchdog = std::pin::pin!(clock::sleep(VIRTUAL_WALL_MAX));
+    async fn in_virtual_time(&mut self) -> Settled {
+        self.set_paused(true);
+        let guard = self.subject.registry.guard_clock(outside::registered(&self.subject.handle));
+        let mut watchdog = pin!(clock::sleep(VIRTUAL_WALL_MAX));
+        let mut left = self.horizon.unwrap_or_default();
         // The steps grow, because most of the tasks that end at all end soon.
-        let mut step = *left / VIRTUAL_STEPS;
-        while !left.is_zero() {
+        let mut step = left / VIRTUAL_STEPS;
+        let settled = loop {
             let begun = time::Instant::now();
             let stopped = select! {
                 // Virtual time stands still while a task is never idle, or a thread of the blocking pool is busy.
                 () = &mut watchdog => true,
-                () = time::sleep(step.min(*left)) => false,
+                () = time::sleep(step.min(left)) => false,
             };
-            *left = left.saturating_sub(begun.elapsed());
-            if self.is_quiet() {
-                return Settled::Quiet;
+            let passed = begun.elapsed();
+            left = left.saturating_sub(passed);
+            self.waited.virtual_time += passed;
+            // By now each task has had its first poll. Any other shows that it waits for time.
+            self.polls.begin_virtual();
+            if self.subject.is_quiet().await {
+                break Settled::Quiet;
+            }
+            if guard.is_tripped() {
+                // Something outside has appeared, and the clock runs again.
+                self.paused = false;
+                break Settled::Stopped;
             }
             if stopped {
-                return Settled::Stopped;
+                // A task that stops virtual time is never idle, so it works, and may still end.
+                break if self.watch.undelayed() < self.limits.active.max(VIRTUAL_WALL_ALL) {
+                    Settled::MoveTheClock
+                } else {
+                    Settled::LimitReached
+                };
+            }
+            if left.is_zero() {
+                // A task that was polled may read another clock than the runtime's.
+                let untouched = !self.subject.registry.polled_in_virtual_time(self.subject.since);
+                let waited = self.was_paused || self.watch.undelayed() >= self.limits.wall;
+                let over = untouched && waited && self.subject.nothing_outside();
+                break if over { Settled::LimitReached } else { Settled::Stopped };
             }
             step *= 10;
+        };
+        drop(guard);
+        self.polls.end_virtual();
+        self.horizon = Some(left);
+        if settled != Settled::MoveTheClock && self.may_resume {
+            self.set_paused(false);
         }
-        Settled::LimitReached
-    }
-
-    /// Lets virtual time pass on a runtime that the checker built, and pauses the clock meanwhile.
-    async fn with_a_paused_clock(&self, left: &mut Duration) -> Settled {
-        if !self.own || !self.is_current_thread() {
-            return Settled::LimitReached;
-        }
-        time::pause();
-        let settled = self.in_virtual_time(left).await;
-        time::resume();
         settled
     }
 
-    /// Whether no real event can be on its way: no socket is open, and no blocking closure runs.
-    #[cfg(tokio_unstable)]
-    fn nothing_outside(&self) -> bool {
-        let metrics = self.handle.metrics();
-        self.blocking() == 0 && metrics.io_driver_fd_registered_count() == metrics.io_driver_fd_deregistered_count()
+    fn set_paused(&mut self, paused: bool) {
+        match (self.paused, paused) {
+            (false, true) => time::pause(),
+            (true, false) => time::resume(),
+            _ => {}
+        }
+        self.paused = paused;
     }
+}
 
-    #[cfg(not(tokio_unstable))]
-    fn nothing_outside(&self) -> bool {
-        true
-    }
+/// Waits in such a way that the runtime is never idle, so that a paused clock does not jump.
+async fn without_idling<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        let polled = future.as_mut().poll(cx);
+        if polled.is_pending() {
+            thread::sleep(HELD_PAUSE_MAX);
+            cx.waker().wake_by_ref();
+        }
+        polled
+    })
+    .await
 }
 
 #[derive(PartialEq, Eq)]
 enum Settled {
     /// Nothing is left.
     Quiet,
-    /// Virtual time has reached its limit, and something is left.
+    /// A limit is reached, and something is left.
     LimitReached,
-    /// Virtual time stood still before its limit.
+    /// Only time can change something, and nothing outside would miss it.
+    MoveTheClock,
+    /// Real time has to pass.
     Stopped,
 }
 

@@ -6,6 +6,7 @@
 
 mod baseline;
 pub(crate) mod command;
+mod exclusive;
 mod run;
 mod table;
 
@@ -144,7 +145,7 @@ impl Suite {
         self.note_seen(test, report.body, &left, last);
         match (self.mode, &self.baseline) {
             // A body that did not return has no value to go on with.
-            _ if report.body == Body::NeverReturned => Err(report.to_string()),
+            _ if matches!(report.body, Body::Overdue(_)) => Err(report.to_string()),
             _ if report.is_clean() => Ok(()),
             (Mode::Report, _) => {
                 eprint!("note: LEAKCHECK=report, or this would fail: {report}");
@@ -170,7 +171,7 @@ impl Suite {
     fn note_seen(&self, test: &Test, body: Body, left: &Left, last: bool) {
         let (seen, news) = self.merge(test, body, left);
         let outcome = match body {
-            Body::NeverReturned => Outcome::Hung,
+            Body::Overdue(_) => Outcome::Hung,
             _ if seen.left.is_empty() => Outcome::Clean,
             _ => Outcome::Leak,
         };
@@ -188,7 +189,7 @@ impl Suite {
         let mut all = lock(&self.seen);
         let mut news = !all.contains_key(test);
         let seen = all.entry(test.clone()).or_default();
-        seen.failed |= body == Body::NeverReturned;
+        seen.failed |= matches!(body, Body::Overdue(_));
         for (line, group) in left {
             let most = seen.left.entry(line.clone()).or_default();
             if group.tasks > most.tasks {
@@ -307,11 +308,6 @@ fn sum(one: &[(usize, String)], other: &[(usize, String)]) -> Vec<(usize, String
 /// A file's name as every machine has it.
 fn plain(file: &str) -> String {
     shorten(file).replace('\\', "/")
-}
-
-/// The result of a lock, where a file system that knows no locks does as if.
-fn unless_unsupported(locked: io::Result<()>) -> io::Result<()> {
-    locked.or_else(|error| if error.kind() == io::ErrorKind::Unsupported { Ok(()) } else { Err(error) })
 }
 
 /// Prints a line past libtest, which keeps what a passing test prints to itself.

@@ -6,7 +6,12 @@ use std::{
     time::Duration,
 };
 
-use crate::report::{Allowed, Body, Caller, Child, Panicked, Parent, Report, Survivors};
+use crate::{
+    overdue::Overdue,
+    report::{Allowed, Body, Caller, Child, Panicked, Parent, Report, Survivors, Waited},
+};
+
+mod states;
 
 /// How a report of a leak begins.
 pub(crate) const LEAK: &str = "leak: ";
@@ -32,7 +37,7 @@ impl Report {
     pub fn styled(&self, stream: &impl IsTerminal) -> impl Display {
         let colour = stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         let paint = if colour { COLOURS } else { Paint { bold: "", red: "", plain: "" } };
-        std::fmt::from_fn(move |f| self.write(f, paint))
+        Painted(self, paint)
     }
 
     /// The report as one JSON object. Its fields are those of [`Report`]; ages are in milliseconds.
@@ -44,10 +49,10 @@ impl Report {
             let name = string(&allowed.allowance);
             format!("{{\"allowance\":{name},\"tasks\":{tasks},\"given\":{given},\"surplus\":{surplus}}}")
         }));
-        let body = match self.body {
-            Body::Returned => "returned",
-            Body::Panicked => "panicked",
-            Body::NeverReturned => "never returned",
+        let (body, overdue) = match self.body {
+            Body::Returned => ("returned", "null".to_owned()),
+            Body::Panicked => ("panicked", "null".to_owned()),
+            Body::Overdue(overdue) => ("overdue", overdue_json(&overdue, &self.body_awaits)),
         };
         let panics = list(self.panics.iter().map(|panicked| {
             let at = panicked.panicked_at.as_deref().map_or("null".to_owned(), string);
@@ -61,27 +66,40 @@ impl Report {
                 .map(|child| format!("{{\"pid\":{},\"command\":{}}}", child.pid, string(&child.command))),
         );
         let (clean, tasks, blocking, unnamed) = (self.is_clean(), self.tasks(), self.blocking, self.unnamed);
+        let (queued, next_timer) =
+            (self.queued, self.next_timer.map_or("null".to_owned(), |next| next.as_millis().to_string()));
         let why = self.no_await_lines.as_deref().map_or("null".to_owned(), string);
         // Writing to a string cannot fail.
         let _ = write!(
             out,
             "{{\"clean\":{clean},\"body\":\"{body}\",\"tasks\":{tasks},\"survivors\":{survivors},\"blocking\":{blocking},\
-             \"unnamed\":{unnamed},\"allowed\":{allowed},\"panics\":{panics},\"children\":{children},\"no_await_lines\":{why}}}"
+             \"unnamed\":{unnamed},\"queued\":{queued},\"next_timer_ms\":{next_timer},\"overdue\":{overdue},\"allowed\":{allowed},\
+             \"panics\":{panics},\"children\":{children},\"no_await_lines\":{why}}}"
         );
         out
     }
 
     fn write(&self, f: &mut Formatter<'_>, paint: Paint) -> fmt::Result {
         self.write_head(f, paint)?;
+        if let Body::Overdue(overdue) = self.body {
+            writeln!(f, "  {overdue}")?;
+            for line in self.body_awaits.iter().take(DETAILS_MAX) {
+                writeln!(f, "    awaiting at {line}")?;
+            }
+        }
         for group in &self.survivors {
             write_group(f, group, paint)?;
         }
+        states::write_doubts(f, self)?;
         if self.unnamed > 0 {
             writeln!(f, "  {} without a spawn line: build with --cfg tokio_unstable to see it", tasks(self.unnamed))?;
         }
         if self.blocking > 0 {
             let why = "running a closure of spawn_blocking, or standing in for a worker in block_in_place";
             writeln!(f, "  {} still busy: {why}", threads(self.blocking))?;
+        }
+        if let Some(waited) = self.waited.as_ref().filter(|_| !self.is_clean()) {
+            writeln!(f, "  {waited}")?;
         }
         self.panics.iter().try_for_each(|panicked| writeln!(f, "  {panicked}"))?;
         self.children.iter().try_for_each(|child| writeln!(f, "  {child}"))?;
@@ -108,11 +126,42 @@ impl Report {
             (count, _) => tasks(count),
         };
         match self.body {
-            Body::NeverReturned if left.is_empty() => writeln!(f, "{red}leak{plain}: the test's body never returned"),
-            Body::NeverReturned => writeln!(f, "{red}leak{plain}: the test's body never returned, {left} alive"),
+            // A limit is not a leak: the body may need what is alive.
+            Body::Overdue(overdue) if left.is_empty() => writeln!(f, "{red}overdue{plain}: {}", overdue.head()),
+            Body::Overdue(overdue) => writeln!(f, "{red}overdue{plain}: {}, {left} alive", overdue.head()),
             _ if left.is_empty() => writeln!(f, "no task left"),
             _ => writeln!(f, "{red}leak{plain}: {left} left"),
         }
+    }
+}
+
+impl Display for Waited {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let limit = seconds(self.limit);
+        let passed = match self.virtual_time {
+            Duration::ZERO => String::new(),
+            time => format!("; {} of the runtime's time passed at once: `horizon` gives more", seconds(time)),
+        };
+        match &self.outside[..] {
+            _ if self.limit.is_zero() => write!(f, "waited for no wall time: nothing outside could act{passed}"),
+            [] if self.active => {
+                write!(f, "waited {limit} while threads worked or timers were pending: `settle` gives more{passed}")
+            }
+            [] => write!(f, "waited {limit}, until nothing could change: `settle` gives more{passed}"),
+            [one] => write!(f, "waited {limit} for {one}: `settle` gives more{passed}"),
+            [one, rest @ ..] => {
+                write!(f, "waited {limit} for {one} and {} more: `settle` gives more{passed}", rest.len())
+            }
+        }
+    }
+}
+
+/// A limit as its setting would be written. Virtual time passes in steps, so a limit of it may be exceeded by a little.
+fn seconds(time: Duration) -> String {
+    match (time.as_millis() + 5) / 10 * 10 {
+        ms if ms < 1_000 => format!("{ms} ms"),
+        ms if ms % 1_000 == 0 => format!("{} s", ms / 1_000),
+        ms => format!("{:.1} s", ms as f64 / 1_000.0),
     }
 }
 
@@ -133,12 +182,6 @@ impl Display for Child {
 }
 
 fn write_group(f: &mut Formatter<'_>, group: &Survivors, Paint { bold, plain, .. }: Paint) -> fmt::Result {
-    let states: Vec<_> = group.states().collect();
-    let states = match states[..] {
-        [(_, only)] => only.to_owned(),
-        _ => states.iter().map(|(count, state)| format!("{count} {state}")).collect::<Vec<_>>().join(", "),
-    };
-    let (count, location, age) = (tasks(group.count), group.location(), age(group.oldest));
     // One caller of all stands beside the spawn line, several below it.
     let called = |caller: &Caller| caller.location.as_ref().map(|line| (caller.count, format!("called from {line}")));
     let callers: Vec<_> = group.callers.iter().filter_map(called).collect();
@@ -146,6 +189,8 @@ fn write_group(f: &mut Formatter<'_>, group: &Survivors, Paint { bold, plain, ..
         [(count, called)] if *count == group.count => (format!(", {bold}{called}{plain}"), Vec::new()),
         _ => (String::new(), callers),
     };
+    let (count, location, age) = (tasks(group.count), group.location(), age(group.oldest));
+    let states = states::words(group);
     writeln!(f, "  {count} spawned at {bold}{location}{plain}{beside}: {states}; {age}")?;
     for (count, called) in callers.iter().take(DETAILS_MAX) {
         writeln!(f, "    {count} {called}")?;
@@ -194,9 +239,19 @@ pub(crate) fn counted(count: usize, noun: &str) -> String {
     }
 }
 
+fn overdue_json(overdue: &Overdue, awaits: &[String]) -> String {
+    let Overdue { deadline, polls, last_poll, in_poll, .. } = overdue;
+    let (deadline, doing) = (deadline.as_millis(), overdue.word());
+    let (last_poll, in_poll) = (last_poll.as_millis(), in_poll.as_millis());
+    let awaits = list(awaits.iter().map(|line| string(line)));
+    format!(
+        "{{\"deadline_ms\":{deadline},\"doing\":\"{doing}\",\"polls\":{polls},\"last_poll_ms\":{last_poll},\"in_poll_ms\":{in_poll},\"awaits\":{awaits}}}"
+    )
+}
+
 fn survivors_json(group: &Survivors) -> String {
     let file = string(&group.file);
-    let Survivors { line, column, count, parked, live, never_yields, oldest, .. } = group;
+    let Survivors { line, column, count, parked, timer, live, never_yields, starved, unknown, oldest, .. } = group;
     let parents = list(group.parents.iter().map(|parent| {
         let location = parent.location.as_deref().map_or("null".to_owned(), string);
         format!("{{\"location\":{location},\"count\":{}}}", parent.count)
@@ -210,17 +265,18 @@ fn survivors_json(group: &Survivors) -> String {
     }));
     let oldest = oldest.as_millis();
     format!(
-        "{{\"file\":{file},\"line\":{line},\"column\":{column},\"count\":{count},\"parked\":{parked},\"live\":{live},\
-         \"never_yields\":{never_yields},\"oldest_ms\":{oldest},\"parents\":{parents},\"callers\":{callers},\"awaits\":{awaits}}}"
+        "{{\"file\":{file},\"line\":{line},\"column\":{column},\"count\":{count},\"parked\":{parked},\"timer\":{timer},\
+         \"live\":{live},\"never_yields\":{never_yields},\"starved\":{starved},\"unknown\":{unknown},\
+         \"oldest_ms\":{oldest},\"parents\":{parents},\"callers\":{callers},\"awaits\":{awaits}}}"
     )
 }
 
-fn list(items: impl Iterator<Item = String>) -> String {
+pub(crate) fn list(items: impl Iterator<Item = String>) -> String {
     format!("[{}]", items.collect::<Vec<_>>().join(","))
 }
 
 /// A JSON string, as RFC 8259 §7 escapes it.
-fn string(text: &str) -> String {
+pub(crate) fn string(text: &str) -> String {
     let mut out = String::from('"');
     for letter in text.chars() {
         match letter {
@@ -230,6 +286,15 @@ fn string(text: &str) -> String {
         }
     }
     out + "\""
+}
+
+/// In the place of `std::fmt::from_fn`, which came with Rust 1.93.
+struct Painted<'r>(&'r Report, Paint);
+
+impl Display for Painted<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.0.write(f, self.1)
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -244,7 +309,7 @@ const COLOURS: Paint = Paint { bold: "\x1b[1m", red: "\x1b[1;31m", plain: "\x1b[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::Await;
+    use crate::{overdue::Doing, report::Await};
 
     fn sample() -> Report {
         let parents = vec![Parent { location: Some("src/main.rs:5:9".into()), count: 2 }];
@@ -327,11 +392,23 @@ leak: 4 tasks left
     }
 
     #[test]
-    fn a_clean_report_and_a_body_that_hangs_have_one_line() {
+    fn a_clean_report_has_one_line_and_a_limit_is_called_a_limit() {
         assert_eq!(Report::default().to_string(), "no task left\n");
-        let hung = Report { body: Body::NeverReturned, ..Report::default() };
-        assert_eq!(hung.to_string(), "leak: the test's body never returned\n");
+        let (deadline, last_poll) = (Duration::from_secs(30), Duration::from_secs(2));
+        let overdue = Overdue { deadline, doing: Doing::Waits, polls: 9, last_poll, in_poll: Duration::ZERO };
+        let body_awaits = vec!["src/main.rs:3:9".to_owned()];
+        let hung = Report { body: Body::Overdue(overdue), body_awaits, ..Report::default() };
+        let text = "\
+overdue: the test's body had not returned after 30 s (`deadline` gives more)
+  the body waits: it was polled 9 times, last after 2 s
+    awaiting at src/main.rs:3:9
+";
+        assert_eq!(hung.to_string(), text);
         assert!(!hung.is_clean());
+        let json = r#""overdue":{"deadline_ms":30000,"doing":"waits","polls":9,"last_poll_ms":2000,"in_poll_ms":0,"awaits":["src/main.rs:3:9"]}"#;
+        assert!(hung.to_json().contains(json), "{}", hung.to_json());
+        let held = Report { unnamed: 2, ..hung };
+        assert!(held.to_string().starts_with(&text.replace("more)\n", "more), 2 tasks alive\n")), "{held}");
     }
 
     #[test]
@@ -344,7 +421,9 @@ leak: 4 tasks left
         let json = sample().to_json();
         for part in [
             r#""clean":false,"body":"returned","tasks":4"#,
-            r#""file":"src/pool.rs","line":17,"column":5,"count":3,"parked":2,"live":1,"never_yields":0,"oldest_ms":0"#,
+            r#""file":"src/pool.rs","line":17,"column":5,"count":3,"parked":2,"timer":0,"live":1"#,
+            r#""never_yields":0,"starved":0,"unknown":0,"oldest_ms":0"#,
+            r#""queued":0,"next_timer_ms":null"#,
             r#""awaits":[{"location":"src/pool \"a\".rs:21:30","count":2}]"#,
             r#""allowed":[{"allowance":"src/metrics.rs","tasks":4,"given":true,"surplus":0}"#,
         ] {
@@ -356,7 +435,7 @@ leak: 4 tasks left
     #[test]
     fn colour_is_for_terminals() {
         assert_eq!(sample().styled(&std::fs::File::open("/dev/null").unwrap()).to_string(), sample().to_string());
-        let painted = std::fmt::from_fn(|f| sample().write(f, COLOURS)).to_string();
+        let painted = Painted(&sample(), COLOURS).to_string();
         assert!(painted.starts_with("\x1b[1;31mleak\x1b[0m: 4 tasks left"), "{painted}");
     }
 }

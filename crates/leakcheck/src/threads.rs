@@ -5,8 +5,9 @@ use std::{
     fs,
     sync::{
         Arc, Mutex, OnceLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU32, AtomicU64, Ordering},
     },
+    thread,
 };
 
 use tokio::runtime::{Handle, Id};
@@ -24,6 +25,8 @@ thread_local! {
 
 /// How many threads are added before the numbers of ended threads are removed.
 const PRUNE_EVERY: usize = 64;
+/// Letters of a thread's name that are kept before its mark. Linux keeps 15 bytes.
+const NAME_MAX: usize = 8;
 
 /// The name under which tasks are spawned as daemons on this thread, if any.
 pub(crate) fn daemon() -> Option<&'static str> {
@@ -50,12 +53,14 @@ pub(crate) fn set_ended_before_spawn(id: u64) {
     ENDED_BEFORE_SPAWN.set(id);
 }
 
-/// How many polls the thread has begun for the runtime that it works for.
-pub(crate) fn polls() -> u64 {
-    let polls = |slots: &RefCell<Vec<(u64, Arc<ThreadSlot>)>>| {
-        slots.try_borrow().ok()?.last().map(|(_, slot)| slot.polls.load(Ordering::Relaxed))
+/// The number of this thread's poll of the task, counted from 1; 0 if the thread does not poll the task.
+pub(crate) fn poll_of(task: u64) -> u64 {
+    let poll = |slots: &RefCell<Vec<(u64, Arc<ThreadSlot>)>>| {
+        let slots = slots.try_borrow().ok()?;
+        let slot = slots.iter().find(|(_, slot)| slot.polling.load(Ordering::Relaxed) == task);
+        slot.map(|(_, slot)| slot.polls.load(Ordering::Relaxed))
     };
-    SLOTS.try_with(polls).ok().flatten().unwrap_or(0)
+    SLOTS.try_with(poll).ok().flatten().unwrap_or(0)
 }
 
 /// A thread's own slot. The thread writes what it is doing for one runtime, and any thread may read that.
@@ -85,8 +90,12 @@ pub(crate) struct Threads {
     key: u64,
     slots: Mutex<Vec<Arc<ThreadSlot>>>,
     numbers: Mutex<Vec<u32>>,
+    /// The number of the thread that drives a current_thread runtime of the checker's own; 0 is none.
+    driving: AtomicU32,
     /// The id and not the handle: the runtime owns the hooks and they own this, so a handle would keep the runtime alive.
     runtime: OnceLock<Id>,
+    /// What `outside` knew at its last look.
+    pub(crate) seen: Mutex<crate::outside::Seen>,
 }
 
 impl Default for Threads {
@@ -96,7 +105,9 @@ impl Default for Threads {
             key: NEXT.fetch_add(1, Ordering::Relaxed),
             slots: Mutex::default(),
             numbers: Mutex::default(),
+            driving: AtomicU32::new(0),
             runtime: OnceLock::new(),
+            seen: Mutex::default(),
         }
     }
 }
@@ -138,6 +149,45 @@ impl Threads {
             }
             numbers.push(number);
         }
+    }
+
+    /// Notes that the calling thread drives a current_thread runtime of the checker's own.
+    pub(crate) fn set_driving(&self) {
+        self.add_current();
+        self.driving.store(own_number().unwrap_or(0), Ordering::Relaxed);
+    }
+
+    /// The number of the thread that drives the runtime, if one thread does.
+    pub(crate) fn driving(&self) -> Option<u32> {
+        Some(self.driving.load(Ordering::Relaxed)).filter(|number| *number != 0)
+    }
+
+    /// Marks the calling thread, and so the threads that it will start: Linux gives a thread without a name of its own the
+    /// name of the thread that starts it. The name that Rust knows the thread by, which a panic prints, stays.
+    pub(crate) fn mark_current(&self) {
+        let name: String = thread::current().name().unwrap_or("test").rsplit(':').next().unwrap_or("").into();
+        let kept: String = name.chars().filter(char::is_ascii_graphic).take(NAME_MAX).collect();
+        let _ = fs::write("/proc/thread-self/comm", kept + &self.mark());
+    }
+
+    fn mark(&self) -> String {
+        format!("~{:x}", self.key)
+    }
+
+    /// The threads that the test started by itself: numbers and names. A thread that was given a name is not known.
+    pub(crate) fn started_by_the_test(&self) -> Vec<(u32, String)> {
+        let (mark, known) = (self.mark(), self.numbers());
+        let all = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+        let numbers = all.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        let others = numbers.filter(|number| !known.contains(number));
+        let name = |number: &u32| fs::read_to_string(format!("/proc/self/task/{number}/comm")).ok();
+        let named = others.filter_map(|number| Some((number, name(&number)?.trim_end().to_owned())));
+        named.filter(|(_, name)| name.ends_with(&mark)).collect()
+    }
+
+    /// How many polls all threads have begun.
+    pub(crate) fn polls_begun(&self) -> u64 {
+        lock(&self.slots).iter().map(|slot| slot.polls.load(Ordering::Relaxed)).sum()
     }
 
     /// The polls in progress.

@@ -235,7 +235,15 @@ impl Scope {
 
     /// Limits how long [`find`](Self::find) may wait; the default is that of [`Watch::find`].
     pub fn settle(mut self, limit: Duration) -> Self {
-        self.limits = Limits::all(limit);
+        self.limits = self.limits.settle(limit);
+        self
+    }
+
+    /// Lets this much virtual time pass on a `current_thread` runtime, at no cost in wall time, while no socket is open and
+    /// nothing else outside may act. The clock that the test lives by is moved, which no scope does unless asked: with a
+    /// paused clock, a scope lets as much virtual time pass as [`settle`](Self::settle) says of wall time, as any await does.
+    pub fn horizon(mut self, limit: Duration) -> Self {
+        self.limits.horizon = Some(limit);
         self
     }
 
@@ -284,8 +292,8 @@ fn judge(report: &Report, caller: &Location<'_>) -> Result<(), String> {
 }
 
 async fn find(subject: &Subject, limits: Limits) -> Report {
-    let polls = subject.settle(limits).await;
-    subject.verdict(polls.as_ref(), Body::Returned)
+    let left = subject.settle(limits).await;
+    subject.verdict(left.as_ref(), Body::Returned)
 }
 
 /// Marks what the closure spawns, on this thread, as meant to stay: a daemon. The report says how many each name covers.

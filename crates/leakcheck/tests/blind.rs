@@ -7,8 +7,8 @@ use leakcheck::Checker;
 use tokio::{runtime::Builder, sync::mpsc, task::LocalSet};
 
 #[test]
-fn tasks_of_a_local_set_are_not_seen() {
-    let found = Checker::current_thread().find(|| async {
+fn what_a_method_of_a_local_set_spawns_is_not_seen() {
+    let found = Checker::local().find(|| async {
         let set = LocalSet::new();
         set.spawn_local(pending::<()>());
         set.run_until(tokio::task::yield_now()).await;
@@ -89,19 +89,23 @@ fn a_collected_join_set_is_reported_at_tokios_line() {
     assert!(group.file.ends_with("join_set.rs"), "no longer blind: {}", found.report);
 }
 
-/// A paused clock runs ahead of what threads outside of the runtime do in real time.
+/// A plain thread that was given a name is not known as the test's, and a paused clock runs ahead of it.
 #[test]
-fn with_a_paused_clock_a_plain_threads_wakeup_comes_too_late() {
-    let body = || async {
+fn with_a_paused_clock_the_wakeup_of_a_thread_with_a_name_comes_too_late() {
+    let body = |delay| async move {
         let (wake, woken) = tokio::sync::oneshot::channel();
         tokio::spawn(woken);
-        std::thread::spawn(move || {
-            std::thread::sleep(Duration::from_millis(50));
+        let (begun, begins) = tokio::sync::oneshot::channel();
+        let answer = move || {
+            begun.send(()).unwrap();
+            std::thread::sleep(delay);
             wake.send(()).unwrap_or_default();
-        });
+        };
+        std::thread::Builder::new().name("peer".into()).spawn(answer).unwrap();
+        begins.await.unwrap();
     };
-    let paused = Checker::current_thread().start_paused(true).find(body);
+    let paused = Checker::current_thread().start_paused(true).find(move || body(Duration::from_secs(2)));
     assert_eq!(paused.report.tasks(), 1, "no longer blind: {}", paused.report);
-    let real = Checker::current_thread().find(body);
+    let real = Checker::current_thread().find(move || body(Duration::from_millis(50)));
     assert!(real.report.is_clean(), "{}", real.report);
 }

@@ -22,18 +22,19 @@ fn without_arguments_everything_is_left_to_the_checker() {
     let args = read("");
     assert!(matches!(args.flavor, Flavor::CurrentThread));
     assert!(args.start_paused.is_none() && args.await_lines.is_none() && args.crate_path.is_none());
-    assert!(args.settle.is_none() && args.deadline.is_none() && args.allow.is_empty());
+    assert!(args.settle.is_none() && args.horizon.is_none() && args.deadline.is_none() && args.allow.is_empty());
 }
 
 #[test]
 fn every_argument_is_read() {
     let args = read(
-        r#"flavor = "current_thread", start_paused = true, settle = "200ms", deadline = "1m", allow = "src/a.rs",
-           await_lines = false, crate = "crate::renamed","#,
+        r#"flavor = "current_thread", start_paused = true, settle = "200ms", horizon = "31s", deadline = "1m",
+           allow = "src/a.rs", await_lines = false, crate = "crate::renamed","#,
     );
     assert!(matches!(args.flavor, Flavor::CurrentThread));
     assert_eq!(args.start_paused, Some(true));
     assert_eq!(args.settle, Some(Duration::from_millis(200)));
+    assert_eq!(args.horizon, Some(Duration::from_secs(31)));
     assert_eq!(args.deadline, Some(Duration::from_secs(60)));
     assert_eq!(args.allow[0].text.value(), "src/a.rs");
     assert_eq!(args.await_lines, Some(false));
@@ -46,6 +47,13 @@ fn workers_and_flavor_come_in_any_order() {
         assert!(matches!(read(text).flavor, Flavor::MultiThread(Some(3))), "{text}");
     }
     assert!(matches!(read(r#"flavor = "multi_thread""#).flavor, Flavor::MultiThread(None)));
+}
+
+#[test]
+fn a_local_runtime_can_start_paused_and_has_a_horizon() {
+    let args = read(r#"flavor = "local", start_paused = true, horizon = "0s""#);
+    assert!(matches!(args.flavor, Flavor::Local));
+    assert_eq!((args.start_paused, args.horizon), (Some(true), Some(Duration::ZERO)));
 }
 
 #[test]
@@ -94,7 +102,7 @@ fn what_is_no_argument_is_answered_with_what_is() {
         (
             r#"timeout = "1s""#,
             "unknown argument `timeout`: write one of `flavor`, `worker_threads`, `start_paused`, `settle`, \
-             `deadline`, `allow`, `allow_blocking`, `await_lines`, `panics`, `children`, `crate`",
+             `horizon`, `deadline`, `allow`, `allow_blocking`, `await_lines`, `panics`, `children`, `crate`",
         ),
         ("multi_thread", "the flavor needs its name: write `flavor = \"multi_thread\"`"),
         ("current_thread", "the flavor needs its name: write `flavor = \"current_thread\"`"),
@@ -151,14 +159,12 @@ fn a_value_of_the_wrong_kind_is_answered_with_an_example() {
 #[test]
 fn a_flavor_that_is_not_is_answered_with_those_that_are() {
     refused(&[
-        (r#"flavor = "many""#, "no flavor is called `many`: write `\"current_thread\"` or `\"multi_thread\"`"),
+        (
+            r#"flavor = "many""#,
+            "no flavor is called `many`: write `\"current_thread\"`, `\"multi_thread\"` or `\"local\"`",
+        ),
         (r#"flavor = "single_thread""#, "this flavor is called `current_thread`"),
         (r#"flavor = "threaded_scheduler""#, "this flavor is called `multi_thread`"),
-        (
-            r#"flavor = "local""#,
-            "the flavor `local` is not supported: write `flavor = \"current_thread\"` and call `spawn_local` inside a \
-             `tokio::task::LocalSet`",
-        ),
     ]);
 }
 
@@ -171,6 +177,14 @@ fn what_a_flavor_cannot_do_is_refused() {
         ("worker_threads = 2", workers),
         (r#"flavor = "current_thread", worker_threads = 2"#, workers),
         (r#"flavor = "multi_thread", start_paused = true"#, paused),
+        (
+            r#"flavor = "local", worker_threads = 2"#,
+            "`worker_threads` needs `flavor = \"multi_thread\"`: a `local` runtime has one thread",
+        ),
+        (
+            r#"flavor = "multi_thread", horizon = "31s""#,
+            "`horizon` needs `flavor = \"current_thread\"`: tokio cannot pause the clock of a `multi_thread` runtime",
+        ),
         // Refused even with `false`, as in tokio: the argument would have no meaning.
         (r#"start_paused = false, flavor = "multi_thread""#, paused),
         (r#"flavor = "multi_thread", worker_threads = 0"#, "`worker_threads` cannot be 0: write 1 or more"),
