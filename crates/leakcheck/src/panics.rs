@@ -64,7 +64,10 @@ pub(crate) fn watch() {
 fn note(info: &PanicHookInfo<'_>) {
     let Some(task) = task::try_id() else { return };
     let location = info.location().map(|at| format!("{}:{}:{}", shorten(at.file()), at.line(), at.column()));
-    let message = info.payload_as_str().unwrap_or("a value that is no text").chars().take(MESSAGE_MAX).collect();
+    // `payload_as_str` came with Rust 1.91.
+    let text = info.payload().downcast_ref::<&str>().copied();
+    let text = text.or_else(|| info.payload().downcast_ref::<String>().map(String::as_str));
+    let message = text.unwrap_or("a value that is no text").chars().take(MESSAGE_MAX).collect();
     let task = number(task);
     let panic = Panic { poll: threads::poll_of(task), location, message };
     // A thread at its end has no thread-locals, and a panic within a panic finds them borrowed.
