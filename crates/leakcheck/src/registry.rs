@@ -28,16 +28,19 @@ use tokio::{runtime::Handle, task, time};
 pub(crate) use self::polls::{Polled, Polls};
 use self::{
     polls::{ALL_BUT_REAL, EVER_ONLY},
-    slot::{Record, Slot},
+    slot::{Ended, Record, Slot},
 };
 use crate::{
     allow::Allow,
+    callers::Callers,
     clock,
     hash::{Spread, number},
+    ledger::Counts,
     lock::lock,
     outside,
+    panics::{Panic, Panics},
     report::Allowed,
-    sites::{Site, Sites},
+    sites::{Known, Site, Sites},
     threads::{self, Threads},
 };
 
@@ -48,12 +51,16 @@ const SEGMENTS: usize = 1_024;
 const NO_GUARD: u64 = u64::MAX;
 /// Maps for the tasks whose slot was taken.
 const SHARDS: usize = 64;
+/// A map of at least so many places gives most of them back when most are empty.
+const SHRINK_MIN: usize = 1_024;
 
 /// One living task, as the registry knows it.
 #[derive(Clone, Copy)]
 pub(crate) struct Alive {
     pub(crate) id: u64,
     pub(crate) site: Site,
+    /// The number of the spawn location, which the ledger's counters have too.
+    pub(crate) index: u32,
     /// The spawn location of the task that spawned this one; `None` if no task did.
     pub(crate) parent: Option<Site>,
     /// Milliseconds of the process clock when the task was spawned.
@@ -70,9 +77,12 @@ pub(crate) struct Registry {
     segments: Box<[OnceLock<Box<[Slot]>>]>,
     overflow: Box<[Shard]>,
     sites: Sites,
+    counts: Counts,
+    begun_ms: u64,
     allow: Vec<Allow>,
     /// Tasks alive under each allowance: those given first, then the daemons by name.
     allowed: Mutex<Vec<(Cow<'static, str>, usize)>>,
+    /// The sum of these, each up to its allowance's number. Changed under their lock.
     allowed_alive: AtomicUsize,
     /// 64 bits, since a program may begin a scope for each request, and 32 bits of them are used up in days. The ordering
     /// is relaxed: a task that is spawned after a scope has begun sees the scope's generation, by the order of accesses to
@@ -87,6 +97,8 @@ pub(crate) struct Registry {
     /// How many sockets may be registered while virtual time passes; `NO_GUARD` while it does not.
     clock_guard: AtomicU64,
     pub(crate) threads: Threads,
+    pub(crate) panics: Panics,
+    pub(crate) callers: Callers,
 }
 
 /// A map of tasks whose slot was taken. `len` says without the lock whether the map is empty. A task's end and its children
@@ -105,7 +117,9 @@ impl Registry {
             segments: (0..SEGMENTS).map(|_| OnceLock::new()).collect(),
             overflow: (0..SHARDS).map(|_| Shard::default()).collect(),
             sites: Sites::default(),
-            allowed: Mutex::new(allow.iter().map(|allow| (allow.text().to_owned().into(), 0)).collect()),
+            counts: Counts::default(),
+            begun_ms: clock::coarse_ms(),
+            allowed: Mutex::new(allow.iter().map(|allow| (allow.to_string().into(), 0)).collect()),
             allow,
             allowed_alive: AtomicUsize::new(0),
             generation: AtomicU64::new(0),
@@ -114,6 +128,8 @@ impl Registry {
             from_start: AtomicBool::new(false),
             clock_guard: AtomicU64::new(NO_GUARD),
             threads: Threads::default(),
+            panics: Panics::default(),
+            callers: Callers::default(),
         })
     }
 
@@ -123,15 +139,16 @@ impl Registry {
         if threads::ended_before_spawn() == id {
             return;
         }
-        let (site, given) = self.sites.intern(site, || self.allowance(site));
+        let Known { index, allowance } = self.sites.intern(site, || self.allowance(site));
         let record = Record {
-            site,
-            parent: task::try_id().map_or(0, |parent| self.site_of(number(parent))),
             spawned_ms: clock::coarse_ms(),
             generation: self.generation.load(Ordering::Relaxed),
-            allowance: self.begin_allowed(given),
+            site: index,
+            parent: task::try_id().map_or(0, |parent| self.site_of(number(parent))),
+            allowance: self.begin_allowed(allowance),
             polls: 0,
         };
+        self.counts.spawned(index);
         if !self.slot(id).try_insert(id, &record) {
             let shard = self.shard(id);
             shard.lock().insert(id, record);
@@ -140,16 +157,24 @@ impl Registry {
     }
 
     /// Removes a task. Called by the terminate hook; also for blocking closures, whose spawn tokio does not report.
-    pub(crate) fn ended(&self, id: u64) {
-        let allowance = match self.slot_of(id) {
+    pub(crate) fn ended(&self, id: u64, by_panic: bool) {
+        let ended = match self.slot_of(id) {
             Some(slot) => Some(slot.remove()),
             None => self.remove_overflow(id),
         };
-        match allowance {
-            None => threads::set_ended_before_spawn(id),
-            Some(0) => {}
-            Some(allowance) => self.end_allowed(allowance),
+        let Some(ended) = ended else { return threads::set_ended_before_spawn(id) };
+        if ended.allowance != 0 {
+            self.end_allowed(ended.allowance);
         }
+        if by_panic {
+            self.counts.panicked(ended.site);
+        }
+        self.counts.ended(ended.site);
+    }
+
+    /// Notes the panic that ends a task. Called before [`ended`](Self::ended), since a verdict may follow that at once.
+    pub(crate) fn panicked(&self, panic: Panic, site: Site) {
+        self.panics.add(panic, site, self.generation.load(Ordering::Relaxed));
     }
 
     /// Counts a poll that begins, if an `Observation` lives.
@@ -169,13 +194,16 @@ impl Registry {
 
     /// Visits every living task, in no order. A task that is spawned or ends during the call may be left out.
     pub(crate) fn for_each(&self, mut visit: impl FnMut(Alive)) {
-        let sites = self.sites.by_address();
+        let sites = self.sites.all();
+        let site = |index: u32| sites.get((index as usize).checked_sub(1)?).copied();
         let from_start = self.from_start.load(Ordering::Relaxed);
         let alive = |id, record: &Record| {
             Some(Alive {
                 id,
-                site: sites.get(&record.site).copied()?,
-                parent: sites.get(&record.parent).copied(),
+                // `None` for a location whose first task was spawned after the call began.
+                site: site(record.site)?,
+                index: record.site,
+                parent: site(record.parent),
                 spawned_ms: record.spawned_ms,
                 generation: record.generation,
                 polls: Polls::of(record.polls, from_start),
@@ -194,9 +222,18 @@ impl Registry {
 
     /// Whether a task is alive that no allowance covers and that was spawned since a generation began.
     pub(crate) fn has_since(&self, generation: u64) -> bool {
-        let left = |record: &Record| record.allowance == 0 && record.generation >= generation;
+        let mut counted = Counted::default();
+        let mut left = |record: &Record| {
+            record.generation >= generation
+                && (record.allowance == 0 || counted.is_beyond(self.limit(record.allowance), record))
+        };
         self.slots().any(|slot| slot.read().is_some_and(|(_, record)| left(&record)))
-            || self.overflow.iter().any(|shard| shard.lock().values().any(left))
+            || self.overflow.iter().any(|shard| shard.lock().values().any(&mut left))
+    }
+
+    /// How many tasks the allowance of this number, counted from 1, covers.
+    pub(crate) fn limit(&self, allowance: u32) -> usize {
+        self.allow.get(allowance as usize - 1).map_or(usize::MAX, Allow::limit)
     }
 
     /// Begins a new generation, and returns its number. Tasks that are spawned after this call have that number or a higher
@@ -280,7 +317,7 @@ impl Registry {
         let given = self.allow.len();
         let named = |(index, (name, tasks)): (usize, &(Cow<'static, str>, usize))| {
             let allowance = if index < given { name.to_string() } else { format!("daemon {name}") };
-            Allowed { allowance, tasks: *tasks, given: index < given }
+            Allowed { allowance, tasks: *tasks, given: index < given, surplus: 0 }
         };
         lock(&self.allowed).iter().enumerate().map(named).collect()
     }
@@ -311,19 +348,24 @@ impl Registry {
             }
         };
         allowed[index].1 += 1;
-        self.allowed_alive.fetch_add(1, Ordering::Relaxed);
-        u32::try_from(index + 1).unwrap_or(u32::MAX)
+        let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
+        if allowed[index].1 <= self.limit(number) {
+            self.allowed_alive.fetch_add(1, Ordering::Relaxed);
+        }
+        number
     }
 
     fn end_allowed(&self, allowance: u32) {
         if let Some((_, tasks)) = lock(&self.allowed).get_mut(allowance as usize - 1) {
             *tasks -= 1;
-            self.allowed_alive.fetch_sub(1, Ordering::Relaxed);
+            if *tasks < self.limit(allowance) {
+                self.allowed_alive.fetch_sub(1, Ordering::Relaxed);
+            }
         }
     }
 
-    /// The key of a living task's spawn location in `sites`; 0 if the registry does not know the task.
-    fn site_of(&self, id: u64) -> usize {
+    /// The number of a living task's spawn location in `sites`; 0 if the registry does not know the task.
+    fn site_of(&self, id: u64) -> u32 {
         match self.slot_of(id) {
             Some(slot) => slot.site(),
             None if self.shard(id).len.load(Ordering::Acquire) == 0 => 0,
@@ -353,20 +395,54 @@ impl Registry {
         &self.overflow[id as usize % SHARDS]
     }
 
-    fn remove_overflow(&self, id: u64) -> Option<u32> {
+    fn remove_overflow(&self, id: u64) -> Option<Ended> {
         let shard = self.shard(id);
         if shard.len.load(Ordering::Acquire) == 0 {
             return None;
         }
-        let record = shard.lock().remove(&id)?;
+        let mut records = shard.lock();
+        let record = records.remove(&id)?;
+        // A service that once had a million tasks does not keep the memory for them.
+        if records.capacity() >= SHRINK_MIN && records.len() < records.capacity() / 8 {
+            let len = records.len();
+            records.shrink_to(len * 2);
+        }
+        drop(records);
         shard.len.fetch_sub(1, Ordering::Release);
-        Some(record.allowance)
+        Some(record.ended())
+    }
+
+    /// When the registry was made, in milliseconds of the process clock.
+    pub(crate) fn begun_ms(&self) -> u64 {
+        self.begun_ms
+    }
+
+    /// The counters of the ledger, and the locations that they count.
+    pub(crate) fn counts(&self) -> (&Counts, Vec<Site>) {
+        (&self.counts, self.sites.all())
     }
 }
 
 impl Shard {
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, Record, BuildHasherDefault<Spread>>> {
         lock(&self.records)
+    }
+}
+
+/// How many tasks of each allowance a look has met. Empty, and without memory, as long as no allowance has a number.
+#[derive(Default)]
+struct Counted(Vec<usize>);
+
+impl Counted {
+    /// Whether the task is one more than the limit of its allowance.
+    fn is_beyond(&mut self, limit: usize, record: &Record) -> bool {
+        if limit == usize::MAX {
+            return false;
+        }
+        let index = record.allowance as usize;
+        self.0.resize(self.0.len().max(index + 1), 0);
+        self.0[index] += 1;
+        self.0[index] > limit
     }
 }
 
@@ -398,5 +474,7 @@ impl Drop for ClockGuard {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, leakcheck_loom))]
+mod models;
+#[cfg(all(test, not(leakcheck_loom)))]
 mod tests;

@@ -53,6 +53,16 @@ pub(crate) fn set_ended_before_spawn(id: u64) {
     ENDED_BEFORE_SPAWN.set(id);
 }
 
+/// The number of this thread's poll of the task, counted from 1; 0 if the thread does not poll the task.
+pub(crate) fn poll_of(task: u64) -> u64 {
+    let poll = |slots: &RefCell<Vec<(u64, Arc<ThreadSlot>)>>| {
+        let slots = slots.try_borrow().ok()?;
+        let slot = slots.iter().find(|(_, slot)| slot.polling.load(Ordering::Relaxed) == task);
+        slot.map(|(_, slot)| slot.polls.load(Ordering::Relaxed))
+    };
+    SLOTS.try_with(poll).ok().flatten().unwrap_or(0)
+}
+
 /// A thread's own slot. The thread writes what it is doing for one runtime, and any thread may read that.
 ///
 /// `polling` is stored with `Release` after `polls` and loaded with `Acquire` before it: who sees a task sees at least the

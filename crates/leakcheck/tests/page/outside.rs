@@ -27,7 +27,7 @@ async fn it_is_reported_on_many_threads_too() {
 }
 
 // ANCHOR: settle
-#[leakcheck::test(settle = "2s")]
+#[leakcheck::test(settle = "20s")]
 async fn the_task_ends_with_its_program() {
     convert();
 }
