@@ -8,7 +8,8 @@ use crate::{
 };
 
 impl Report {
-    /// The report as one JSON object. Its fields are those of [`Report`]; ages are in milliseconds.
+    /// The report as one JSON object. Its fields are those of [`Report`]; ages and limits are in milliseconds. `overdue` has
+    /// what [`Body::Overdue`] holds, and the lines that the body awaits.
     pub fn to_json(&self) -> String {
         let mut out = String::new();
         let survivors = list(self.survivors.iter().map(survivors_json));
