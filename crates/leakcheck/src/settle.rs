@@ -396,11 +396,12 @@ impl<'s> Settling<'s> {
             }
             if stopped {
                 // A task that stops virtual time is never idle, so it works, and may still end.
-                break if self.watch.undelayed() < self.limits.active.max(VIRTUAL_WALL_ALL) {
-                    Settled::MoveTheClock
-                } else {
-                    Settled::LimitReached
-                };
+                let limit = self.limits.active.max(VIRTUAL_WALL_ALL);
+                if self.watch.undelayed() < limit {
+                    break Settled::MoveTheClock;
+                }
+                (self.waited.limit, self.waited.active) = (limit, true);
+                break Settled::LimitReached;
             }
             if left.is_zero() {
                 // A task that was polled may read another clock than the runtime's.
