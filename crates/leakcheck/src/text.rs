@@ -111,7 +111,10 @@ impl Report {
                 0 => String::new(),
                 surplus => format!(": {surplus} too many"),
             };
-            writeln!(f, "  allowed: {} by {}{too_many}", tasks(allowed.tasks), allowed.allowance)?;
+            match &*allowed.allowance {
+                "blocking threads" => writeln!(f, "  allowed: {} by allow_blocking{too_many}", threads(allowed.tasks))?,
+                allowance => writeln!(f, "  allowed: {} by {allowance}{too_many}", tasks(allowed.tasks))?,
+            }
         }
         for allowance in self.unused_allowances() {
             writeln!(f, "  unused allowance: {allowance} covered no task")?;
