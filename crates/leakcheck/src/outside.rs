@@ -113,8 +113,24 @@ fn closures_act(handle: &Handle, threads: &Threads, idle: usize) -> bool {
         wait => wait.may_act(),
     };
     let others = threads.numbers().into_iter().filter(|thread| Some(*thread) != threads.driving());
-    // An idle thread of the pool waits with a limit too.
-    busy(handle) > 0 && others.filter_map(probe::wait_of).filter(acts).count() > idle
+    let others: Vec<_> = others.filter_map(probe::wait_of).collect();
+    // A thread that the pool has started, and that has had no processor yet, is not known yet; its closure has yet to work. And
+    // an idle thread of the pool waits with a limit too.
+    busy(handle) > 0
+        && (others.len() < started_by_the_runtime(handle) || others.iter().filter(|wait| acts(wait)).count() > idle)
+}
+
+/// How many threads the runtime has started: workers, and threads of the blocking pool.
+#[cfg(tokio_unstable)]
+fn started_by_the_runtime(handle: &Handle) -> usize {
+    let metrics = handle.metrics();
+    let workers = if handle.runtime_flavor() == RuntimeFlavor::CurrentThread { 0 } else { metrics.num_workers() };
+    workers + metrics.num_blocking_threads()
+}
+
+#[cfg(not(tokio_unstable))]
+fn started_by_the_runtime(_: &Handle) -> usize {
+    0
 }
 
 /// The plain threads of the test that work, wait for a while, or wait for something from outside.

@@ -14,12 +14,15 @@ use crate::{
     report::{Body, BodyError, Report},
     settle::{Limits, Subject, idle},
     tally::{PollTracker, STUCK_MIN},
+    threads::Poll,
 };
 
 /// How long the caller waits, after the verdict, for the end of the checked runtime.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(1);
 /// How often the caller looks at a body's thread that sends nothing.
 const LOOK: Duration = Duration::from_millis(20);
+/// A thread that waits within one poll at this many looks in a row is blocked.
+const LOOKS_OF_BLOCKED: u32 = 5;
 /// How much longer the caller waits for the verdict than the body's thread waits for the tasks.
 const LATE: Duration = Duration::from_millis(300);
 /// How long the caller waits for an overdue verdict if no poll is stuck.
@@ -78,7 +81,7 @@ pub(crate) fn supervise<T>(
 /// `None` if there will be no verdict, because a task blocks the thread that has to send it.
 fn await_verdict<T>(messages: &Receiver<Message<T>>, subject: &Subject, limits: Limits) -> Option<Report> {
     let mut watch = None;
-    let mut polling = (subject.registry.threads.polling(), Instant::now());
+    let mut poll = PollInProgress::default();
     loop {
         match messages.recv_timeout(LOOK) {
             Ok(Message::Verdict(report)) => return Some(report),
@@ -88,19 +91,42 @@ fn await_verdict<T>(messages: &Receiver<Message<T>>, subject: &Subject, limits: 
             Err(RecvTimeoutError::Timeout) => {
                 // Started here and not before the loop, because most verdicts come at once.
                 let watch = watch.get_or_insert_with(Stopwatch::start);
-                let now = subject.registry.threads.polling();
-                if now != polling.0 {
-                    polling = (now, Instant::now());
-                }
-                let stuck = !polling.0.is_empty() && polling.1.elapsed() >= limits.wall;
-                let left = (limits.active + LATE).saturating_sub(watch.undelayed());
-                let waits = || probe::look(&subject.registry.threads, idle(&subject.handle), left) == Activity::Waiting;
-                let blocked = subject.is_current_thread() && stuck && (left.is_zero() || waits());
+                let blocked = subject.is_current_thread() && poll.blocks(subject, limits);
                 if blocked || watch.wall() > limits.most() * STRETCH_MAX + OVERDUE_MAX {
                     return None;
                 }
             }
         }
+    }
+}
+
+/// A poll that was in progress at each look, and how it looked.
+#[derive(Default)]
+struct PollInProgress {
+    polls: Vec<Poll>,
+    /// Since the poll was seen for the second time: a look at all threads' delays for each short poll would be a waste.
+    watch: Option<Stopwatch>,
+    /// At how many looks in a row the thread waited in the kernel, within the poll.
+    waited: u32,
+}
+
+impl PollInProgress {
+    /// Whether the poll blocks its thread: it waits for long, or works for very long. On a machine that is short of processor
+    /// time a short poll lasts long, and may wait for a lock whose holder has no processor; so one look says nothing.
+    fn blocks(&mut self, subject: &Subject, limits: Limits) -> bool {
+        let threads = &subject.registry.threads;
+        let now = threads.polling();
+        if now.is_empty() || now != self.polls {
+            *self = Self { polls: now, ..Self::default() };
+            return false;
+        }
+        let watch = self.watch.get_or_insert_with(Stopwatch::start);
+        let left = (limits.active + LATE).saturating_sub(watch.wall());
+        let waits = probe::look(threads, idle(&subject.handle), left) == Activity::Waiting;
+        // Only if the poll still goes on, what was seen was part of the poll.
+        self.waited = if waits && threads.polling() == self.polls { self.waited + 1 } else { 0 };
+        let undelayed = watch.undelayed();
+        self.waited >= LOOKS_OF_BLOCKED && undelayed >= limits.wall || undelayed >= limits.active + LATE
     }
 }
 

@@ -1,7 +1,7 @@
 //! A report as text.
 
 use std::{
-    fmt::{self, Display, Formatter, Write},
+    fmt::{self, Display, Formatter},
     io::IsTerminal,
     time::Duration,
 };
@@ -70,7 +70,10 @@ impl Report {
                 0 => String::new(),
                 surplus => format!(": {surplus} too many"),
             };
-            writeln!(f, "  allowed: {} by {}{too_many}", tasks(allowed.tasks), allowed.allowance)?;
+            match &*allowed.allowance {
+                "blocking threads" => writeln!(f, "  allowed: {} by allow_blocking{too_many}", threads(allowed.tasks))?,
+                allowance => writeln!(f, "  allowed: {} by {allowance}{too_many}", tasks(allowed.tasks))?,
+            }
         }
         for allowance in self.unused_allowances() {
             writeln!(f, "  unused allowance: {allowance} covered no task")?;

@@ -44,6 +44,16 @@ fn f09_a_reaper_costs_no_real_time() {
     assert!(begun.elapsed() < SOON, "it took {:?}", begun.elapsed());
 }
 
+#[leakcheck::test(horizon = "31s")]
+async fn f09_the_attribute_says_it_too() {
+    pool();
+}
+
+#[leakcheck::test(horizon = "31s", start_paused = true)]
+async fn f09_the_attribute_says_it_on_a_paused_clock() {
+    pool();
+}
+
 #[test]
 fn a_sweeper_that_comes_by_the_hour() {
     let begun = StdInstant::now();

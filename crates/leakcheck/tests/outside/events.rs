@@ -97,7 +97,7 @@ impl Event {
             Self::Child => child(after).await,
             Self::ChildInBlocking => {
                 let stage = stage.clone();
-                spawn_blocking(move || wait_for_child(after, &stage)).await.expect("the closure ends");
+                in_closure(move || wait_for_child(after, &stage)).await;
             }
             Self::ChildOnThread => {
                 let own = stage.clone();
@@ -125,11 +125,11 @@ impl Event {
             }
             Self::Blocking => {
                 let own = stage.clone();
-                spawn_blocking(move || own.sleep(after)).await.expect("the closure ends");
+                in_closure(move || own.sleep(after)).await;
             }
             Self::BlockingReads => {
                 let own = stage.clone();
-                spawn_blocking(move || read_from_peer(after, &own)).await.expect("the closure ends");
+                in_closure(move || read_from_peer(after, &own)).await;
             }
             Self::NameKnown => {
                 let mut found = lookup_host(("localhost", 80)).await.expect("the machine knows itself");
@@ -174,6 +174,13 @@ fn wait_for_child(after: Option<Duration>, stage: &Stage) {
     stage.hold(child.stdin.take());
     let status = child.wait().expect("it is a child");
     assert!(status.success(), "it ends by itself: {status}");
+}
+
+/// Runs the work on a thread of the blocking pool. A runtime that shuts down after the verdict cancels what has not begun.
+async fn in_closure(work: impl FnOnce() + Send + 'static) {
+    if spawn_blocking(work).await.is_err() {
+        std::future::pending::<()>().await;
+    }
 }
 
 /// Runs the work on a plain thread, and completes when the thread says so.

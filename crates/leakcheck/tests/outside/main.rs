@@ -45,11 +45,17 @@ fn main() -> ExitCode {
 
 /// Every round must be right.
 fn judge(cell: &Cell, rounds: usize) -> Result<(), Failed> {
-    let wrong: Vec<_> = (0..rounds).filter_map(|_| cell.run().err()).collect();
+    let wrong: Vec<_> =
+        (0..rounds).filter_map(|round| cell.run().inspect_err(|wrong| tell(cell, round, wrong)).err()).collect();
     match wrong.first() {
         None => Ok(()),
         Some(first) => Err(format!("{} of {rounds} rounds are wrong; the first:\n{first}", wrong.len()).into()),
     }
+}
+
+/// Prints a wrong verdict at once, for a measurement takes minutes.
+fn tell(cell: &Cell, round: usize, wrong: &str) {
+    eprintln!("{} in round {round}: {wrong}", cell.name());
 }
 
 /// A number from the environment.
