@@ -101,7 +101,7 @@ class Outcome(unittest.TestCase):
         self.assertEqual(Run(PRINTED).signature(), self.run_read.signature())
 
     def test_a_body_that_did_not_return_is_a_report_without_a_line(self):
-        for head in "leak: the test's body never returned", "the body had not returned after 30 s (`deadline`)":
+        for head in "leak: the test's body never returned", "overdue: the body had not returned after 30 s (`deadline`)":
             text = PRINTED.replace("assertion failed: early", head)
             self.assertEqual(Run(text).reports[BROKEN].tasks, {"the body": 1}, head)
 
