@@ -1,5 +1,6 @@
 """Reads what `cargo test` printed: outcomes, times, and leakcheck's reports."""
 
+import fnmatch
 import re
 from collections import Counter, defaultdict
 
@@ -93,6 +94,14 @@ class Run:
                 yield test, was, outcome, first_panic(self.said.get(test, []))
         for test in sorted(before.outcomes.keys() - self.outcomes.keys()):
             yield test, before.outcomes[test], "missing", ""
+
+
+def verdict(project, place):
+    """What was judged of this line in projects.toml, and why."""
+    for judged in project.get("judged", []):
+        if any(fnmatch.fnmatchcase(place, f"*{judged['line']}{end}") for end in ("", ":*")):
+            return judged["verdict"], judged["why"]
+    return "not judged", "Read the project's code, and add a judgement to projects.toml."
 
 
 def report(lines):
