@@ -137,7 +137,8 @@ class Swap(unittest.TestCase):
         self.assertEqual(self.swap(text), (text, 0, 1))
 
     def test_settings_add_arguments_to_the_tests_they_name(self):
-        settings = [{"files": ["tests/*"], "tests": ["slow*"], "arguments": 'horizon = "31s"'}]
+        settings = [{"files": ["tests/*"], "tests": ["slow*"], "arguments": 'horizon = "31s"'},
+                    {"tests": ["slow*"], "arguments": 'horizon = "2s"'}]
         text = "#[tokio::test(start_paused = true)]\nasync fn slow_one() {}\n#[tokio::test]\nasync fn other() {}"
         swapped, count, _ = self.swap(text, settings)
         self.assertEqual(count, 2)
