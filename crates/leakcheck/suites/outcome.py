@@ -23,7 +23,8 @@ class Report:
         self.head, self.lines, self.tasks = lines[0], lines, Counter()
         self.states = defaultdict(set)
         self.waited = next((waited[1] for line in lines if (waited := WAITED.match(line))), "")
-        for line in lines[1:]:
+        # What is alive beside a body that has not ended is not left.
+        for line in lines[1:] if self.head.startswith("leak: ") else ():
             if group := GROUP.match(line):
                 place = short(group[2])
                 self.tasks[place] += int(group[1])
