@@ -11,7 +11,7 @@ use syn::{
 };
 
 /// The arguments, each with an example for the error messages.
-const ARGUMENTS: [(&str, &str); 10] = [
+const ARGUMENTS: [(&str, &str); 12] = [
     ("flavor", r#"flavor = "multi_thread""#),
     ("worker_threads", "worker_threads = 2"),
     ("start_paused", "start_paused = true"),
@@ -21,6 +21,8 @@ const ARGUMENTS: [(&str, &str); 10] = [
     ("allow", r#"allow = "src/metrics.rs""#),
     ("allow_blocking", "allow_blocking = 1"),
     ("await_lines", "await_lines = true"),
+    ("panics", r#"panics = "fail""#),
+    ("children", r#"children = "fail""#),
     ("crate", r#"crate = "renamed""#),
 ];
 /// A sum of this and any point in time does not overflow.
@@ -34,11 +36,20 @@ pub(crate) struct Args {
     pub(crate) settle: Option<Duration>,
     pub(crate) horizon: Option<Duration>,
     pub(crate) deadline: Option<Duration>,
-    pub(crate) allow: Vec<LitStr>,
+    pub(crate) allow: Vec<Allowance>,
     pub(crate) allow_blocking: Option<usize>,
     pub(crate) await_lines: Option<bool>,
+    /// Whether a task's panic, or a child process left, fails the test.
+    pub(crate) panics: Option<bool>,
+    pub(crate) children: Option<bool>,
     /// The path of leakcheck where it is not `::leakcheck`.
     pub(crate) crate_path: Option<Path>,
+}
+
+/// `"hyper-util"`, or `("hyper-util", at_most = 1)`.
+pub(crate) struct Allowance {
+    pub(crate) text: LitStr,
+    pub(crate) at_most: Option<usize>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -69,9 +80,11 @@ impl Args {
                 "settle" => args.settle = Some(argument.duration()?),
                 "horizon" => horizon = Some((argument.duration()?, argument.name.span())),
                 "deadline" => args.deadline = Some(argument.deadline()?),
-                "allow" => args.allow = argument.strings()?,
+                "allow" => args.allow = argument.allowances()?,
                 "allow_blocking" => args.allow_blocking = Some(argument.count()?),
                 "await_lines" => args.await_lines = Some(argument.boolean()?),
+                "panics" => args.panics = Some(argument.fails()?),
+                "children" => args.children = Some(argument.fails()?),
                 "crate" => args.crate_path = Some(argument.path()?),
                 _ => return Err(unknown(&argument.name)),
             }
@@ -153,17 +166,26 @@ impl Argument {
         }
     }
 
+    fn fails(&self) -> Result<bool> {
+        match self.string()?.value().as_str() {
+            "fail" => Ok(true),
+            "note" => Ok(false),
+            _ => Err(self.expected("`\"fail\"` or `\"note\"`")),
+        }
+    }
+
     fn string(&self) -> Result<LitStr> {
         string(&self.value).ok_or_else(|| self.expected("a string"))
     }
 
-    /// One string, or an array of them.
-    fn strings(&self) -> Result<Vec<LitStr>> {
+    /// One allowance, or an array of them.
+    fn allowances(&self) -> Result<Vec<Allowance>> {
         let Expr::Array(array) = ungrouped(&self.value) else {
-            return Ok(vec![string(&self.value).ok_or_else(|| self.expected("a string or an array of strings"))?]);
+            let one = allowance(&self.value)?;
+            return Ok(vec![one.ok_or_else(|| self.expected("a string or an array of strings"))?]);
         };
         let wrong = |element| Error::new_spanned(element, "an allowance is a string: write `\"src/metrics.rs\"`");
-        array.elems.iter().map(|element| string(element).ok_or_else(|| wrong(element))).collect()
+        array.elems.iter().map(|element| allowance(element)?.ok_or_else(|| wrong(element))).collect()
     }
 
     fn duration(&self) -> Result<Duration> {
@@ -266,6 +288,26 @@ fn duration(text: &str) -> Option<Duration> {
     };
     // A product that does not fit is longer than a day, and the caller refuses it as too long.
     Some(Duration::from_millis(number.saturating_mul(millis)))
+}
+
+/// A string, or a string and a number in parentheses; `None` for anything else.
+fn allowance(value: &Expr) -> Result<Option<Allowance>> {
+    let Expr::Tuple(tuple) = ungrouped(value) else {
+        return Ok(string(value).map(|text| Allowance { text, at_most: None }));
+    };
+    let wrong = || Error::new_spanned(tuple, "an allowance with a number is written `(\"hyper-util\", at_most = 1)`");
+    let mut parts = tuple.elems.iter();
+    let (Some(text), Some(Expr::Assign(number)), None) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(wrong());
+    };
+    let named = matches!(&*number.left, Expr::Path(path) if path.path.is_ident("at_most"));
+    match (string(text), literal(&number.right)) {
+        (Some(text), Some(Lit::Int(at_most))) if named => match at_most.base10_parse() {
+            Ok(at_most) if at_most > 0 => Ok(Some(Allowance { text, at_most: Some(at_most) })),
+            _ => Err(Error::new_spanned(at_most, "`at_most` is a whole number from 1: write `at_most = 1`")),
+        },
+        _ => Err(wrong()),
+    }
 }
 
 fn literal(value: &Expr) -> Option<&Lit> {

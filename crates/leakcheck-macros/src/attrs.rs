@@ -70,6 +70,17 @@ fn halves(meta: &Meta) -> (Option<Meta>, Option<Meta>) {
     (rest(for_test), rest(for_body))
 }
 
+/// Whether a wrapper of the whole test is among its attributes. Such wrappers know no other value of a test than a `Result`.
+pub(crate) fn has_wrapper(outer: &[Attribute]) -> bool {
+    fn is_wrapper(meta: &Meta) -> bool {
+        match Conditional::read(meta) {
+            Some(Conditional { metas, .. }) => metas.iter().any(is_wrapper),
+            None => meta.path().segments.last().is_some_and(|last| AROUND.iter().any(|name| last.ident == name)),
+        }
+    }
+    outer.iter().any(|attr| is_wrapper(&attr.meta))
+}
+
 /// Refuses what cannot stand below `#[leakcheck::test]`, with what to write instead.
 pub(crate) fn check(attrs: &[Attribute]) -> Result<()> {
     let fault = attrs.iter().find_map(|attr| Some(Error::new_spanned(attr, fault(&attr.meta)?)));

@@ -11,7 +11,7 @@ use syn::{
 };
 
 use crate::{
-    args::{Args, Flavor},
+    args::{Allowance, Args, Flavor},
     attrs,
 };
 
@@ -100,12 +100,17 @@ impl Function {
         let Self { attrs, vis, sig, body } = self;
         let (outer, inner) = attrs::split(attrs);
         let (fn_token, name) = (sig.fn_token, &sig.ident);
-        let (run, output) = match &sig.output {
-            ReturnType::Type(_, ty) if !is_unit(ty) => (quote!(run), quote!(-> ::std::process::ExitCode)),
-            // libtest accepts only `()` from a test that should panic.
-            _ => (quote!(run_unit), quote!()),
-        };
         let crate_path = args.crate_path.as_ref().map_or_else(|| quote!(::leakcheck), ToTokens::to_token_stream);
+        let (run, output) = match &sig.output {
+            ReturnType::Type(_, ty) if is_unit(ty) => (quote!(run_unit), quote!()),
+            ReturnType::Type(..) if attrs::has_wrapper(&outer) => {
+                let result = quote!(::core::result::Result<(), #crate_path::__private::Printed>);
+                (quote!(run_wrapped), quote!(-> #result))
+            }
+            ReturnType::Type(..) => (quote!(run), quote!(-> ::std::process::ExitCode)),
+            // libtest accepts only `()` from a test that should panic.
+            ReturnType::Default => (quote!(run_unit), quote!()),
+        };
         let checker = checker(args);
         // A failed test panics at the function's name. With a span of the macro's own, the panic would be at the
         // attribute's line.
@@ -171,10 +176,15 @@ fn checker(args: &Args) -> TokenStream {
     let horizon = args.horizon.map(duration).map(|limit| quote!(.horizon(#limit)));
     let deadline = args.deadline.map(duration).map(|limit| quote!(.deadline(#limit)));
     // With this span, an allowance that cannot be read panics at the line where it is written.
-    let allow = args.allow.iter().map(|text| quote_spanned!(text.span()=> .allow(#text)));
+    let allow = args.allow.iter().map(|Allowance { text, at_most }| match at_most {
+        None => quote_spanned!(text.span()=> .allow(#text)),
+        Some(tasks) => quote_spanned!(text.span()=> .allow_at_most(#text, #tasks)),
+    });
     let blocking = args.allow_blocking.map(|closures| quote!(.allow_blocking(#closures)));
     let await_lines = args.await_lines.map(|wanted| quote!(.await_lines(#wanted)));
-    quote!(#new #paused #settle #horizon #deadline #(#allow)* #blocking #await_lines)
+    let panics = args.panics.map(|fails| quote!(.fail_on_panic(#fails)));
+    let children = args.children.map(|fails| quote!(.fail_on_children(#fails)));
+    quote!(#new #paused #settle #horizon #deadline #(#allow)* #blocking #await_lines #panics #children)
 }
 
 fn duration(duration: Duration) -> TokenStream {

@@ -28,15 +28,18 @@ use proc_macro::TokenStream;
 /// | `settle` | a duration | see below | how long tasks may take to end after the body |
 /// | `horizon` | a duration | `"10s"` | how much virtual time may pass after the body; not for `multi_thread` |
 /// | `deadline` | a duration above zero | `"30s"` | how long the body itself may take, in wall time |
-/// | `allow` | `"…"` or `["…", "…"]` | nothing | spawn locations whose tasks may stay |
+/// | `allow` | `"…"`, `("…", at_most = 1)` or `["…", "…"]` | nothing | spawn locations whose tasks may stay |
 /// | `allow_blocking` | a whole number | `0` | closures of `spawn_blocking` that may still run |
 /// | `await_lines` | `true`, `false` | `false` | name the line that each task left over awaits |
+/// | `panics` | `"note"`, `"fail"` | `"note"` | what a task's panic is, whoever joined the task |
+/// | `children` | `"note"`, `"fail"` | `"note"` | what a child process is that still runs |
 /// | `crate` | a path as a string | `"::leakcheck"` | where leakcheck is, if you renamed it |
 ///
 /// A duration is a whole number and a unit: `"200ms"`, `"2s"` or `"1m"`; a day at most.
 ///
 /// An allowance is a file (`"src/metrics.rs"`), a line of it (`"src/metrics.rs:17"`) or a crate (`"hyper-util"`). The
-/// attribute does not read allowances: one that cannot be read makes the test panic, with what to write.
+/// attribute does not read allowances: one that cannot be read makes the test panic, with what to write. With a number, as in
+/// `allow = ["src/metrics.rs", ("hyper-util", at_most = 1)]`, it covers so many tasks, and what is left beyond that fails.
 ///
 /// `await_lines` needs the feature `await-lines` of leakcheck, and Linux. Without them the report says why there are no
 /// lines.

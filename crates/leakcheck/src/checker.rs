@@ -4,7 +4,7 @@
 //! a task that blocks its thread, is reported instead of waited for.
 
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind},
     sync::mpsc::{self, Sender},
     thread,
     time::Duration,
@@ -13,13 +13,15 @@ use std::{
 use crate::{
     allow::Allow,
     body::BodyControl,
-    dump,
+    children, dump,
     hooks::{Attach, attach},
     own::{Flavor, OwnRuntime},
     report::{Body, BodyError, Report},
     settle::{Limits, Subject},
+    suite::{Running, Suite, Test},
     supervise::{Message, supervise},
     text::LEAK,
+    threads,
     watch::{Registration, Watch},
 };
 
@@ -41,6 +43,8 @@ pub struct Checker {
     allow: Vec<Allow>,
     allow_blocking: usize,
     await_lines: bool,
+    fail_on_panic: bool,
+    fail_on_children: bool,
 }
 
 /// What a body left, and what it returned.
@@ -64,6 +68,8 @@ impl Checker {
             allow: Vec::new(),
             allow_blocking: 0,
             await_lines: false,
+            fail_on_panic: false,
+            fail_on_children: false,
         }
     }
 
@@ -145,6 +151,32 @@ impl Checker {
         self
     }
 
+    /// Allows a spawn site as [`allow`](Self::allow) does, for this many tasks at most. What is left beyond that is reported,
+    /// the youngest tasks first.
+    ///
+    /// ```should_panic
+    /// let checker = leakcheck::Checker::current_thread().allow_at_most(file!(), 1);
+    /// checker.assert(|| async {
+    ///     tokio::spawn(std::future::pending::<()>());
+    ///     tokio::spawn(std::future::pending::<()>());
+    /// });
+    /// // leak: 1 task left
+    /// //   1 task spawned at src/main.rs:4:5: parked; under 1 s old
+    /// //   allowed: 1 task by src/main.rs, at most 1: 1 too many
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the allowance cannot be read, or the number is 0.
+    #[track_caller]
+    pub fn allow_at_most(mut self, allowance: &str, tasks: usize) -> Self {
+        match Allow::parse(allowance).and_then(|allowance| allowance.at_most(tasks)) {
+            Ok(allowance) => self.allow.push(allowance),
+            Err(error) => panic!("{error}"),
+        }
+        self
+    }
+
     /// Allows this many closures of `spawn_blocking` to be running still, such as the reader behind `tokio::io::stdin`.
     /// Tokio does not tell where such closures were spawned, so an allowance for them is a number.
     pub fn allow_blocking(mut self, closures: usize) -> Self {
@@ -162,6 +194,30 @@ impl Checker {
         self
     }
 
+    /// Whether [`assert`](Self::assert) fails if a task panicked, also where nothing is left. Otherwise that is a note.
+    ///
+    /// ```should_panic
+    /// leakcheck::Checker::current_thread().fail_on_panic(true).assert(|| async {
+    ///     tokio::spawn(async { panic!("no such user") });
+    /// });
+    /// // panic in a task:
+    /// //   1 task spawned at src/main.rs:2:5 panicked at src/main.rs:2:26: no such user
+    /// ```
+    ///
+    /// Gap: whether somebody joined the task cannot be told, so a panic that the test expects and joins fails it too. See
+    /// [`Panicked`](crate::Panicked).
+    pub fn fail_on_panic(mut self, wanted: bool) -> Self {
+        self.fail_on_panic = wanted;
+        self
+    }
+
+    /// Whether [`assert`](Self::assert) fails if a child process still runs. Otherwise that is a note. See
+    /// [`Child`](crate::Child) for what is seen.
+    pub fn fail_on_children(mut self, wanted: bool) -> Self {
+        self.fail_on_children = wanted;
+        self
+    }
+
     /// Runs the body, and returns what it left and what it returned.
     ///
     /// The body is a closure, so that its future need not be `Send`: the thread that runs the future makes it.
@@ -175,12 +231,13 @@ impl Checker {
         F: Future<Output = T>,
         T: Send + 'static,
     {
+        let test = Test::on_this_thread(Location::caller());
         // The body's thread sends, the caller's receives. The channel closes when the body's thread ends.
         let (sender, messages) = mpsc::channel();
         let name = thread::current().name().unwrap_or("leakcheck").to_owned();
         let (checker, control) = (self.clone(), BodyControl::new());
         let controlled = control.clone();
-        let started = thread::Builder::new().name(name).spawn(move || checker.drive(body, &sender, &controlled));
+        let started = thread::Builder::new().name(name).spawn(move || checker.drive(body, test, &sender, &controlled));
         if let Err(error) = started {
             panic!("the system gives no thread for the body: {error}");
         }
@@ -193,7 +250,8 @@ impl Checker {
     /// # Panics
     ///
     /// With the body's own panic if the body panicked; what was left is then a note on standard error. Otherwise with the
-    /// report, if anything was left or the body did not return.
+    /// report, if anything was left or the body did not return. Where the environment says `LEAKCHECK=report`, what was left
+    /// is a note too.
     #[track_caller]
     pub fn assert<F, T>(self, body: impl FnOnce() -> F + Send + 'static) -> T
     where
@@ -210,6 +268,8 @@ impl Checker {
         F: Future<Output = T>,
         T: Send + 'static,
     {
+        let (suite, test) = (Suite::current(), Test::on_this_thread(Location::caller()));
+        let (fail_on_panic, fail_on_children) = (self.fail_on_panic, self.fail_on_children);
         let Findings { report, value } = self.find(body);
         let note = |what| {
             if !report.is_clean() {
@@ -221,18 +281,28 @@ impl Checker {
                 // The panic of `Scope::assert` holds the report already.
                 if !payload.downcast_ref::<String>().is_some_and(|text| text.starts_with(LEAK)) {
                     note("panic");
+                    suite.failed(&test);
                 }
                 resume_unwind(payload)
             }
             Ok(value) if failed(&value) => {
                 note("error");
+                suite.failed(&test);
                 value
             }
-            Ok(value) if report.is_clean() => {
-                report.unused_allowances().for_each(|name| eprintln!("note: unused allowance: {name} covered no task"));
-                value
-            }
-            _ => panic!("{report}"),
+            value => match (suite.judge(&test, &report, true), value) {
+                (Ok(()), Ok(value)) => {
+                    report
+                        .unused_allowances()
+                        .for_each(|name| eprintln!("note: unused allowance: {name} covered no task"));
+                    match report.beside_leaks(fail_on_panic, fail_on_children) {
+                        Ok(()) => value,
+                        Err(why) => panic!("{why}"),
+                    }
+                }
+                (Err(why), _) => panic!("{why}"),
+                (Ok(()), Err(_)) => panic!("{report}"),
+            },
         }
     }
 
@@ -249,12 +319,18 @@ impl Checker {
     }
 
     /// Runs the body and judges what it leaves, on the body's thread.
-    fn drive<F: Future>(self, body: impl FnOnce() -> F, sender: &Sender<Message<F::Output>>, control: &BodyControl) {
+    fn drive<F: Future>(
+        self,
+        body: impl FnOnce() -> F,
+        test: Test,
+        sender: &Sender<Message<F::Output>>,
+        control: &BodyControl,
+    ) {
         // A caller that has given up has dropped the receiver, and the message is dropped.
         let send = |message| drop(sender.send(message));
         let (runtime, watch) = self.build();
         let (registry, handle) = (watch.registry().clone(), runtime.handle().clone());
-        let _registration = Registration::new(&handle, &registry);
+        let (_registration, _running) = (Registration::new(&handle, &registry), Running::new(&handle, test));
         let blocking_allowed = self.allow_blocking;
         let subject =
             Subject { registry, handle, since: 0, blocking_before: 0, blocking_allowed, alive_before: 0, own: true };
@@ -275,6 +351,8 @@ impl Checker {
         send(Message::BodyEnded(value));
         let left = if subject.is_empty() { None } else { runtime.block_on(subject.settle(self.limits)) };
         let mut report = subject.verdict(left.as_ref(), ended);
+        // This thread drives the body, and is none of a multi_thread runtime's.
+        report.children = children::of(subject.registry.threads.numbers().into_iter().chain(threads::own_number()));
         if self.await_lines && !report.is_clean() {
             match dump::refusal(&report, subject.is_current_thread()) {
                 Some(why) => report.no_await_lines = Some(why.to_owned()),

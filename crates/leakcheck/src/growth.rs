@@ -6,6 +6,7 @@ use crate::{
     checker::Checker,
     overdue::Overdue,
     report::{Body, Report},
+    suite::Suite,
 };
 
 /// How many times more operations the second run has.
@@ -87,14 +88,19 @@ impl Growth {
     ///
     /// # Panics
     ///
-    /// With both counts and the survivors by spawn line, if they grow with the operations.
+    /// With both counts and the survivors by spawn line, if they grow with the operations. Where the environment says
+    /// `LEAKCHECK=report`, that is a note.
     #[track_caller]
     pub fn assert<F, T>(self, body: impl Fn(u64) -> F + Clone + Send + 'static)
     where
         F: Future<Output = T>,
         T: Send + 'static,
     {
+        let suite = Suite::current();
         let found = self.find(body);
+        if suite.only_reports() && found.is_leak() {
+            return eprint!("note: LEAKCHECK=report, or this would fail: {found}");
+        }
         assert!(!found.is_leak(), "{found}");
     }
 }

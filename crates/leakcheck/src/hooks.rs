@@ -8,7 +8,7 @@ use tokio::runtime::TaskMeta;
 
 #[cfg(tokio_unstable)]
 use crate::hash::number;
-use crate::{allow::Allow, registry::Registry, watch::Watch};
+use crate::{allow::Allow, panics, registry::Registry, watch::Watch};
 
 /// Attaches the checker to a runtime you build yourself.
 ///
@@ -73,6 +73,19 @@ impl Attach<'_> {
         }
     }
 
+    /// Allows a spawn site for this many tasks at most: see [`Checker::allow_at_most`](crate::Checker::allow_at_most).
+    ///
+    /// # Panics
+    ///
+    /// If the allowance cannot be read, or the number is 0.
+    #[track_caller]
+    pub fn allow_at_most(self, allowance: &str, tasks: usize) -> Self {
+        match Allow::parse(allowance).and_then(|allowance| allowance.at_most(tasks)) {
+            Ok(allowance) => self.allowing(allowance),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
     pub(crate) fn allowing(mut self, allowance: Allow) -> Self {
         self.allow.push(allowance);
         self
@@ -118,7 +131,11 @@ impl Attach<'_> {
     }
 
     /// Sets the hooks in the builder. Build the runtime next.
+    ///
+    /// The first call in a process also sets a panic hook, for [`Report::panics`](crate::Report::panics); it calls the hook that
+    /// was set before.
     pub fn install(self) -> Watch {
+        panics::watch();
         let registry = Registry::new(self.allow);
         self.hooks.set(self.builder, &registry, self.marks);
         Watch::new(registry)
@@ -140,10 +157,19 @@ impl Hooks {
         {
             builder
                 .on_task_spawn(chain(registry, self.spawn, |own, task| {
-                    own.spawned(number(task.id()), task.spawned_at());
+                    let id = number(task.id());
+                    own.callers.spawned(id);
+                    own.spawned(id, task.spawned_at());
                 }))
                 .on_task_terminate(chain(registry, self.terminate, |own, task| {
-                    own.ended(number(task.id()));
+                    let id = number(task.id());
+                    let panic = panics::take(id);
+                    let by_panic = panic.is_some();
+                    if let Some(panic) = panic {
+                        own.panicked(panic, task.spawned_at());
+                    }
+                    own.callers.ended(id);
+                    own.ended(id, by_panic);
                 }))
                 .on_before_task_poll(chain(registry, self.before_poll, |own, task| {
                     let id = number(task.id());

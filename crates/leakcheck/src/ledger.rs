@@ -4,7 +4,6 @@ mod counts;
 mod course;
 #[cfg(feature = "metrics")]
 mod metrics;
-pub(crate) mod panics;
 mod text;
 
 use std::{

@@ -18,7 +18,9 @@ forget what lived before a scope."
 mod allow;
 mod atomic;
 mod body;
+mod callers;
 mod checker;
+mod children;
 mod clock;
 mod dump;
 mod growth;
@@ -29,11 +31,13 @@ mod lock;
 mod outside;
 mod overdue;
 mod own;
+mod panics;
 mod probe;
 mod registry;
 mod report;
 mod settle;
 mod sites;
+mod suite;
 mod supervise;
 mod tally;
 mod text;
@@ -51,7 +55,7 @@ pub use leakcheck_macros::test;
 pub use ledger::TaskCollector;
 pub use ledger::{Convergence, Course, Ledger, Line, LineCourse, Older, Oldest};
 pub use overdue::{Doing, Overdue};
-pub use report::{Allowed, Await, Body, BodyError, Parent, Report, Survivors, Waited};
+pub use report::{Allowed, Await, Body, BodyError, Caller, Child, Panicked, Parent, Report, Survivors, Waited};
 pub use watch::{Scope, Watch, daemon, scope};
 
 /// What `#[leakcheck::test]` expands to.

@@ -20,6 +20,8 @@ pub struct Overdue {
     pub polls: u64,
     /// When the last of these polls began, counted from the begin of the body.
     pub last_poll: Duration,
+    /// For how long the body had been inside that poll, if it was; 0 otherwise.
+    pub in_poll: Duration,
 }
 
 /// What an overdue body was doing.
@@ -69,8 +71,7 @@ impl Display for Overdue {
         match self.doing {
             Doing::Blocks if self.polls == 0 => write!(f, "the closure that makes the body blocks its thread"),
             Doing::Blocks => {
-                let lasts = rough(self.deadline.saturating_sub(self.last_poll));
-                write!(f, "the body blocks its thread: it has been in one poll for {lasts}")
+                write!(f, "the body blocks its thread: it has been in one poll for {}", rough(self.in_poll))
             }
             Doing::Waits => write!(f, "the body waits: {polled}"),
             Doing::GoesOn => write!(f, "the body goes on: {polled}"),
@@ -110,7 +111,7 @@ mod tests {
     fn each_body_has_its_sentence() {
         let said = |doing, polls, last| {
             let (deadline, last_poll) = (Duration::from_secs(30), Duration::from_secs(last));
-            Overdue { deadline, doing, polls, last_poll }.to_string()
+            Overdue { deadline, doing, polls, last_poll, in_poll: deadline - last_poll }.to_string()
         };
         for (text, sentence) in [
             (said(Doing::Blocks, 0, 0), "the closure that makes the body blocks its thread"),

@@ -32,11 +32,13 @@ use self::{
 };
 use crate::{
     allow::Allow,
+    callers::Callers,
     clock,
     hash::{Spread, number},
-    ledger::{Counts, panics},
+    ledger::Counts,
     lock::lock,
     outside,
+    panics::{Panic, Panics},
     report::Allowed,
     sites::{Known, Site, Sites},
     threads::{self, Threads},
@@ -80,6 +82,7 @@ pub(crate) struct Registry {
     allow: Vec<Allow>,
     /// Tasks alive under each allowance: those given first, then the daemons by name.
     allowed: Mutex<Vec<(Cow<'static, str>, usize)>>,
+    /// The sum of these, each up to its allowance's number. Changed under their lock.
     allowed_alive: AtomicUsize,
     /// 64 bits, since a program may begin a scope for each request, and 32 bits of them are used up in days. The ordering
     /// is relaxed: a task that is spawned after a scope has begun sees the scope's generation, by the order of accesses to
@@ -94,6 +97,8 @@ pub(crate) struct Registry {
     /// How many sockets may be registered while virtual time passes; `NO_GUARD` while it does not.
     clock_guard: AtomicU64,
     pub(crate) threads: Threads,
+    pub(crate) panics: Panics,
+    pub(crate) callers: Callers,
 }
 
 /// A map of tasks whose slot was taken. `len` says without the lock whether the map is empty. A task's end and its children
@@ -108,14 +113,13 @@ struct Shard {
 impl Registry {
     pub(crate) fn new(allow: Vec<Allow>) -> Arc<Self> {
         clock::refresh();
-        panics::listen();
         Arc::new(Self {
             segments: (0..SEGMENTS).map(|_| OnceLock::new()).collect(),
             overflow: (0..SHARDS).map(|_| Shard::default()).collect(),
             sites: Sites::default(),
             counts: Counts::default(),
             begun_ms: clock::coarse_ms(),
-            allowed: Mutex::new(allow.iter().map(|allow| (allow.text().to_owned().into(), 0)).collect()),
+            allowed: Mutex::new(allow.iter().map(|allow| (allow.to_string().into(), 0)).collect()),
             allow,
             allowed_alive: AtomicUsize::new(0),
             generation: AtomicU64::new(0),
@@ -124,6 +128,8 @@ impl Registry {
             from_start: AtomicBool::new(false),
             clock_guard: AtomicU64::new(NO_GUARD),
             threads: Threads::default(),
+            panics: Panics::default(),
+            callers: Callers::default(),
         })
     }
 
@@ -151,7 +157,7 @@ impl Registry {
     }
 
     /// Removes a task. Called by the terminate hook; also for blocking closures, whose spawn tokio does not report.
-    pub(crate) fn ended(&self, id: u64) {
+    pub(crate) fn ended(&self, id: u64, by_panic: bool) {
         let ended = match self.slot_of(id) {
             Some(slot) => Some(slot.remove()),
             None => self.remove_overflow(id),
@@ -160,10 +166,15 @@ impl Registry {
         if ended.allowance != 0 {
             self.end_allowed(ended.allowance);
         }
-        if panics::ended_by_panic(id) {
+        if by_panic {
             self.counts.panicked(ended.site);
         }
         self.counts.ended(ended.site);
+    }
+
+    /// Notes the panic that ends a task. Called before [`ended`](Self::ended), since a verdict may follow that at once.
+    pub(crate) fn panicked(&self, panic: Panic, site: Site) {
+        self.panics.add(panic, site, self.generation.load(Ordering::Relaxed));
     }
 
     /// Counts a poll that begins, if an `Observation` lives.
@@ -211,9 +222,18 @@ impl Registry {
 
     /// Whether a task is alive that no allowance covers and that was spawned since a generation began.
     pub(crate) fn has_since(&self, generation: u64) -> bool {
-        let left = |record: &Record| record.allowance == 0 && record.generation >= generation;
+        let mut counted = Counted::default();
+        let mut left = |record: &Record| {
+            record.generation >= generation
+                && (record.allowance == 0 || counted.is_beyond(self.limit(record.allowance), record))
+        };
         self.slots().any(|slot| slot.read().is_some_and(|(_, record)| left(&record)))
-            || self.overflow.iter().any(|shard| shard.lock().values().any(left))
+            || self.overflow.iter().any(|shard| shard.lock().values().any(&mut left))
+    }
+
+    /// How many tasks the allowance of this number, counted from 1, covers.
+    pub(crate) fn limit(&self, allowance: u32) -> usize {
+        self.allow.get(allowance as usize - 1).map_or(usize::MAX, Allow::limit)
     }
 
     /// Begins a new generation, and returns its number. Tasks that are spawned after this call have that number or a higher
@@ -297,7 +317,7 @@ impl Registry {
         let given = self.allow.len();
         let named = |(index, (name, tasks)): (usize, &(Cow<'static, str>, usize))| {
             let allowance = if index < given { name.to_string() } else { format!("daemon {name}") };
-            Allowed { allowance, tasks: *tasks, given: index < given }
+            Allowed { allowance, tasks: *tasks, given: index < given, surplus: 0 }
         };
         lock(&self.allowed).iter().enumerate().map(named).collect()
     }
@@ -328,14 +348,19 @@ impl Registry {
             }
         };
         allowed[index].1 += 1;
-        self.allowed_alive.fetch_add(1, Ordering::Relaxed);
-        u32::try_from(index + 1).unwrap_or(u32::MAX)
+        let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
+        if allowed[index].1 <= self.limit(number) {
+            self.allowed_alive.fetch_add(1, Ordering::Relaxed);
+        }
+        number
     }
 
     fn end_allowed(&self, allowance: u32) {
         if let Some((_, tasks)) = lock(&self.allowed).get_mut(allowance as usize - 1) {
             *tasks -= 1;
-            self.allowed_alive.fetch_sub(1, Ordering::Relaxed);
+            if *tasks < self.limit(allowance) {
+                self.allowed_alive.fetch_sub(1, Ordering::Relaxed);
+            }
         }
     }
 
@@ -401,6 +426,23 @@ impl Registry {
 impl Shard {
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, Record, BuildHasherDefault<Spread>>> {
         lock(&self.records)
+    }
+}
+
+/// How many tasks of each allowance a look has met. Empty, and without memory, as long as no allowance has a number.
+#[derive(Default)]
+struct Counted(Vec<usize>);
+
+impl Counted {
+    /// Whether the task is one more than the limit of its allowance.
+    fn is_beyond(&mut self, limit: usize, record: &Record) -> bool {
+        if limit == usize::MAX {
+            return false;
+        }
+        let index = record.allowance as usize;
+        self.0.resize(self.0.len().max(index + 1), 0);
+        self.0[index] += 1;
+        self.0[index] > limit
     }
 }
 

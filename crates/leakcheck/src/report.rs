@@ -32,6 +32,11 @@ pub struct Report {
     pub next_timer: Option<Duration>,
     /// The lines that an overdue body awaits, as `file:line:column`. Empty without a task dump.
     pub body_awaits: Vec<String>,
+    /// Tasks that panicked, of the latest 64 kinds. Whether somebody joined such a task cannot be told: see [`Panicked`].
+    pub panics: Vec<Panicked>,
+    /// Child processes that the threads of the runtime started and that run, after the body of a
+    /// [`Checker`](crate::Checker); on Linux only. See [`Child`].
+    pub children: Vec<Child>,
     /// Why there are no await lines, if await lines were asked for and there are none.
     pub no_await_lines: Option<String>,
 }
@@ -108,6 +113,8 @@ pub struct Survivors {
     pub oldest: Duration,
     /// The spawn locations of the tasks that spawned the survivors, and how many survivors each location's tasks spawned.
     pub parents: Vec<Parent>,
+    /// Who called the spawns, by the backtraces that the environment variable `LEAKCHECK_BACKTRACE=1` asks for; empty without.
+    pub callers: Vec<Caller>,
     /// The lines that the survivors await, and how many wait at each. Empty without a task dump.
     pub awaits: Vec<Await>,
 }
@@ -120,6 +127,25 @@ pub struct Parent {
     /// threads.
     pub location: Option<String>,
     /// How many of the survivors that task, or tasks from that location, spawned.
+    pub count: usize,
+}
+
+/// Who called the spawns of some survivors: with `LEAKCHECK_BACKTRACE=1` in the environment, for the first 100 survivors of a
+/// spawn line.
+///
+/// Guarantee: the line is the innermost frame of the spawn's backtrace that lies outside of dependencies and the standard
+/// library. Gap: a task that a dependency's own task spawned has no such frame; its [`Parent`] is named. A call that the compiler
+/// inlined or built without line tables has no line; `debug = "line-tables-only"` in the profile is enough. A backtrace costs
+/// the spawn some microseconds, and the task some kilobytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Caller {
+    /// For what a dependency spawned: the innermost line of your own code, as `file:line:column`.
+    pub location: Option<String>,
+    /// Whether the task was spawned while a `OnceLock`, `LazyLock`, `OnceCell` or `lazy_static` was initialised. If that is a
+    /// static, the task belongs to the process, and the test that came first is blamed for it.
+    pub in_lazy: bool,
+    /// How many of the survivors.
     pub count: usize,
 }
 
@@ -143,6 +169,52 @@ pub struct Allowed {
     pub tasks: usize,
     /// Whether the allowance was given to the checker; if not, `daemon` marked the spawn.
     pub given: bool,
+    /// How many more tasks there were than the allowance's number: these are among the survivors.
+    pub surplus: usize,
+}
+
+/// Tasks of one spawn line that panicked at one place.
+///
+/// Guarantee: a panic that ends a task or a closure of `spawn_blocking` is counted, and it is no leak: a report with panics may
+/// be clean.
+///
+/// ```
+/// let found = leakcheck::Checker::current_thread().find(|| async {
+///     tokio::spawn(async { panic!("no such user") });
+/// });
+/// assert!(found.report.is_clean());
+/// assert_eq!((found.report.panics[0].count, &*found.report.panics[0].message), (1, "no such user"));
+/// ```
+///
+/// Gap: Tokio 1.54 tells nobody whether a task is joined, so a panic that somebody joined and dealt with is here too, as is
+/// one that the task itself caught in the very poll in which it ended. Not here are panics raised with `resume_unwind`, which
+/// call no panic hook, and all panics after somebody has set a panic hook that does not call the hook before it. Rival:
+/// `#[tokio::test]` prints the panic and passes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Panicked {
+    /// Where the tasks were spawned, as `file:line:column`.
+    pub spawned_at: String,
+    /// Where they panicked, as `file:line:column`.
+    pub panicked_at: Option<String>,
+    /// What the first of them said.
+    pub message: String,
+    /// How many tasks.
+    pub count: usize,
+}
+
+/// A child process that still runs.
+///
+/// Guarantee: the process was started by a thread of the test's own runtime: other tests that run at the same time have other
+/// threads. Gap: a child that a plain thread started is not seen, nor one whose thread has ended, nor a grandchild; and other
+/// systems than Linux do not tell. Rival: nextest says that a test left something that holds its output open, and not what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Child {
+    /// The system's number of the process.
+    pub pid: u32,
+    /// Its command line.
+    pub command: String,
 }
 
 impl Report {
@@ -156,6 +228,21 @@ impl Report {
         self.unnamed + self.survivors.iter().map(|group| group.count).sum::<usize>()
     }
 
+    /// What is no leak: panics and children. Those that fail a test come back as its failure, the others are notes.
+    pub(crate) fn beside_leaks(&self, fail_on_panic: bool, fail_on_children: bool) -> Result<(), String> {
+        let mut failure = String::new();
+        let mut sort = |fails: bool, what: &str, lines: Vec<String>| {
+            if fails && !lines.is_empty() {
+                failure += &format!("{what}:\n  {}\n", lines.join("\n  "));
+            } else {
+                lines.iter().for_each(|line| eprintln!("note: {line}"));
+            }
+        };
+        sort(fail_on_panic, "panic in a task", self.panics.iter().map(Panicked::to_string).collect());
+        sort(fail_on_children, "child process left", self.children.iter().map(Child::to_string).collect());
+        if failure.is_empty() { Ok(()) } else { Err(failure) }
+    }
+
     /// The allowances given to the checker that covered nothing. The reason for such an allowance may be gone.
     pub fn unused_allowances(&self) -> impl Iterator<Item = &str> {
         self.allowed.iter().filter(|allowed| allowed.given && allowed.tasks == 0).map(|allowed| &*allowed.allowance)
@@ -166,6 +253,19 @@ impl Survivors {
     /// `file:line:column`; files of other crates begin with the crate's name and version.
     pub fn location(&self) -> String {
         format!("{}:{}:{}", shorten(&self.file), self.line, self.column)
+    }
+
+    /// The states in which there are tasks, each with its number.
+    pub(crate) fn states(&self) -> impl Iterator<Item = (usize, &'static str)> {
+        let states = [
+            (self.parked, "parked"),
+            (self.timer, "timer"),
+            (self.live, "live"),
+            (self.never_yields, "never yields"),
+            (self.starved, "woken but starved"),
+            (self.unknown, "not watched"),
+        ];
+        states.into_iter().filter(|(count, _)| *count > 0)
     }
 }
 

@@ -156,7 +156,8 @@ impl Subject {
             return Report { waited: Some(left.waited.clone()), ..self.report(Some(&left.polls), body) };
         }
         let busy = busy(&self.handle).saturating_sub(self.blocking_before);
-        Report { body, allowed: self.allowed(busy), ..Report::default() }
+        let panics = self.registry.panics.since(self.since);
+        Report { body, allowed: self.with_blocking(self.registry.allowed(), busy), panics, ..Report::default() }
     }
 
     /// What is left now.
@@ -165,16 +166,15 @@ impl Subject {
         let busy = busy(&self.handle).saturating_sub(self.blocking_before);
         report.blocking = busy.saturating_sub(self.blocking_allowed);
         report.unnamed = self.unnamed();
-        report.allowed = self.allowed(busy);
+        report.allowed = self.with_blocking(report.allowed, busy);
         report
     }
 
-    /// What each allowance covers now.
-    fn allowed(&self, busy: usize) -> Vec<Allowed> {
-        let mut allowed = self.registry.allowed();
+    /// What each allowance covers, with that of blocking threads.
+    fn with_blocking(&self, mut allowed: Vec<Allowed>, busy: usize) -> Vec<Allowed> {
         if self.blocking_allowed > 0 {
             let (allowance, tasks) = ("blocking threads".to_owned(), busy.min(self.blocking_allowed));
-            allowed.push(Allowed { allowance, tasks, given: true });
+            allowed.push(Allowed { allowance, tasks, given: true, surplus: 0 });
         }
         allowed
     }

@@ -154,7 +154,9 @@ fn overdue_report(subject: &Subject, body: &BodyControl, begun: Instant, deadlin
         Doing::Waits
     };
     let last_poll = after.last.saturating_duration_since(begun);
-    subject.report(Some(&polls), Body::Overdue(Overdue { deadline, doing, polls: after.count, last_poll }))
+    let in_poll = if after.in_progress { after.last.elapsed() } else { Duration::ZERO };
+    let overdue = Overdue { deadline, doing, polls: after.count, last_poll, in_poll };
+    subject.report(Some(&polls), Body::Overdue(overdue))
 }
 
 /// The report with the lines that the body and its tasks await, or with the reason why there are none.

@@ -10,9 +10,10 @@ use std::{
 use tokio::runtime::Handle;
 
 use crate::{
+    callers::{Callers, Origin, is_dependency},
     clock,
     registry::{Alive, Observation, Polled, Registry},
-    report::{Body, Parent, Report, Survivors, shorten},
+    report::{Body, Caller, Parent, Report, Survivors, shorten},
     sites::Site,
     threads::Poll,
     timers::NextTimer,
@@ -30,15 +31,30 @@ impl Report {
     pub(crate) fn take(registry: &Registry, since: u64, polls: Option<&PollTracker>, body: Body) -> Self {
         let now = registry.threads.polling();
         let mut groups = BTreeMap::<_, Group>::new();
-        registry.for_each(|task| {
-            if task.allowance == 0 && task.generation >= since {
-                let state = polls.map(|polls| polls.state(&task, &now));
-                groups.entry(position(task.site)).or_default().add(&task, state);
-            }
+        let mut add = |task: &Alive| {
+            let state = polls.map(|polls| polls.state(task, &now));
+            groups.entry(position(task.site)).or_default().add(task, state);
+        };
+        let mut numbered = BTreeMap::<_, Vec<Alive>>::new();
+        registry.for_each(|task| match task.allowance {
+            _ if task.generation < since => {}
+            0 => add(&task),
+            allowance if registry.limit(allowance) < usize::MAX => numbered.entry(allowance).or_default().push(task),
+            _ => {}
         });
-        let mut survivors: Vec<_> = groups.into_iter().map(|(position, group)| group.finish(position)).collect();
+        let mut allowed = registry.allowed();
+        for (allowance, mut tasks) in numbered {
+            // The oldest are the ones that were meant: a pool's keeper is there before what leaks.
+            tasks.sort_by_key(|task| task.id);
+            let surplus = tasks.get(registry.limit(allowance)..).unwrap_or_default();
+            surplus.iter().for_each(&mut add);
+            let allowed = &mut allowed[allowance as usize - 1];
+            (allowed.tasks, allowed.surplus) = (allowed.tasks.saturating_sub(surplus.len()), surplus.len());
+        }
+        let finish = |(position, group): (_, Group)| group.finish(position, &registry.callers);
+        let mut survivors: Vec<_> = groups.into_iter().map(finish).collect();
         survivors.sort_by_key(|group| Reverse(group.count));
-        let mut report = Self { body, survivors, allowed: registry.allowed(), ..Self::default() };
+        let mut report = Self { body, survivors, allowed, panics: registry.panics.since(since), ..Self::default() };
         if let Some(polls) = polls {
             polls.tell_the_parked_apart(&mut report, &now);
         }
@@ -158,6 +174,13 @@ impl PollTracker {
     }
 }
 
+/// A check that is cancelled in virtual time leaves nothing behind that counts polls as such.
+impl Drop for PollTracker {
+    fn drop(&mut self) {
+        self.end_virtual();
+    }
+}
+
 /// How many tasks are queued to be polled.
 #[cfg(tokio_unstable)]
 fn queued(handle: &Handle) -> usize {
@@ -191,6 +214,7 @@ fn position(site: Site) -> Position {
 #[derive(Default)]
 struct Group {
     counts: Survivors,
+    ids: Vec<u64>,
     parents: BTreeMap<Option<Position>, usize>,
 }
 
@@ -198,6 +222,7 @@ impl Group {
     fn add(&mut self, task: &Alive, state: Option<State>) {
         let counts = &mut self.counts;
         counts.count += 1;
+        self.ids.push(task.id);
         *match state {
             Some(State::Parked) => &mut counts.parked,
             Some(State::Timer) => &mut counts.timer,
@@ -211,11 +236,17 @@ impl Group {
         *self.parents.entry(task.parent.map(position)).or_default() += 1;
     }
 
-    fn finish(self, (file, line, column): Position) -> Survivors {
+    fn finish(self, (file, line, column): Position, callers: &Callers) -> Survivors {
         let name = |(file, line, column): Position| format!("{}:{line}:{column}", shorten(file));
         let parents = self.parents.into_iter();
         let mut parents: Vec<_> = parents.map(|(parent, count)| Parent { location: parent.map(name), count }).collect();
         parents.sort_by_key(|parent| Reverse(parent.count));
-        Survivors { file: file.to_owned(), line, column, parents, ..self.counts }
+        let callers = callers.of(&self.ids).into_iter();
+        // What is spawned in the user's own code has a line of the user's.
+        let location = |caller| if is_dependency(file) { caller } else { None };
+        let callers =
+            callers.map(|(Origin { caller, in_lazy }, count)| Caller { location: location(caller), in_lazy, count });
+        let callers = callers.filter(|caller| caller.location.is_some() || caller.in_lazy).collect();
+        Survivors { file: file.to_owned(), line, column, parents, callers, ..self.counts }
     }
 }

@@ -8,14 +8,17 @@ use std::{
 
 use crate::{
     overdue::Overdue,
-    report::{Body, Parent, Report, Survivors, Waited},
+    report::{Allowed, Body, Caller, Child, Panicked, Parent, Report, Survivors, Waited},
 };
 
 mod states;
 
 /// How a report of a leak begins.
 pub(crate) const LEAK: &str = "leak: ";
-/// Lines of parents and awaits shown for each spawn location; the rest is a number.
+/// What to do about a task of a lazy static.
+const LAZY: &str =
+    "a static belongs to the process, not to this test; initialise it on a runtime of its own, or allow it";
+/// Lines of parents, callers and awaits shown for each spawn location; the rest is a number.
 const DETAILS_MAX: usize = 3;
 
 impl Display for Report {
@@ -42,14 +45,26 @@ impl Report {
         let mut out = String::new();
         let survivors = list(self.survivors.iter().map(survivors_json));
         let allowed = list(self.allowed.iter().map(|allowed| {
-            let (name, tasks, given) = (string(&allowed.allowance), allowed.tasks, allowed.given);
-            format!("{{\"allowance\":{name},\"tasks\":{tasks},\"given\":{given}}}")
+            let Allowed { tasks, given, surplus, .. } = allowed;
+            let name = string(&allowed.allowance);
+            format!("{{\"allowance\":{name},\"tasks\":{tasks},\"given\":{given},\"surplus\":{surplus}}}")
         }));
         let (body, overdue) = match self.body {
             Body::Returned => ("returned", "null".to_owned()),
             Body::Panicked => ("panicked", "null".to_owned()),
             Body::Overdue(overdue) => ("overdue", overdue_json(&overdue, &self.body_awaits)),
         };
+        let panics = list(self.panics.iter().map(|panicked| {
+            let at = panicked.panicked_at.as_deref().map_or("null".to_owned(), string);
+            let (spawned_at, message) = (string(&panicked.spawned_at), string(&panicked.message));
+            let count = panicked.count;
+            format!("{{\"spawned_at\":{spawned_at},\"panicked_at\":{at},\"message\":{message},\"count\":{count}}}")
+        }));
+        let children = list(
+            self.children
+                .iter()
+                .map(|child| format!("{{\"pid\":{},\"command\":{}}}", child.pid, string(&child.command))),
+        );
         let (clean, tasks, blocking, unnamed) = (self.is_clean(), self.tasks(), self.blocking, self.unnamed);
         let (queued, next_timer) =
             (self.queued, self.next_timer.map_or("null".to_owned(), |next| next.as_millis().to_string()));
@@ -58,7 +73,8 @@ impl Report {
         let _ = write!(
             out,
             "{{\"clean\":{clean},\"body\":\"{body}\",\"tasks\":{tasks},\"survivors\":{survivors},\"blocking\":{blocking},\
-             \"unnamed\":{unnamed},\"queued\":{queued},\"next_timer_ms\":{next_timer},\"overdue\":{overdue},\"allowed\":{allowed},\"no_await_lines\":{why}}}"
+             \"unnamed\":{unnamed},\"queued\":{queued},\"next_timer_ms\":{next_timer},\"overdue\":{overdue},\"allowed\":{allowed},\
+             \"panics\":{panics},\"children\":{children},\"no_await_lines\":{why}}}"
         );
         out
     }
@@ -85,11 +101,17 @@ impl Report {
         if let Some(waited) = self.waited.as_ref().filter(|_| !self.is_clean()) {
             writeln!(f, "  {waited}")?;
         }
+        self.panics.iter().try_for_each(|panicked| writeln!(f, "  {panicked}"))?;
+        self.children.iter().try_for_each(|child| writeln!(f, "  {child}"))?;
         if let Some(why) = &self.no_await_lines {
             writeln!(f, "  no await lines: {why}")?;
         }
         for allowed in self.allowed.iter().filter(|allowed| allowed.tasks > 0) {
-            writeln!(f, "  allowed: {} by {}", tasks(allowed.tasks), allowed.allowance)?;
+            let too_many = match allowed.surplus {
+                0 => String::new(),
+                surplus => format!(": {surplus} too many"),
+            };
+            writeln!(f, "  allowed: {} by {}{too_many}", tasks(allowed.tasks), allowed.allowance)?;
         }
         for allowance in self.unused_allowances() {
             writeln!(f, "  unused allowance: {allowance} covered no task")?;
@@ -143,10 +165,36 @@ fn seconds(time: Duration) -> String {
     }
 }
 
+impl Display for Panicked {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self { spawned_at, panicked_at, message, count } = self;
+        let at = panicked_at.as_ref().map_or(String::new(), |at| format!(" at {at}"));
+        // A message of several lines would look like lines of the report.
+        let message = message.replace('\n', " ");
+        write!(f, "{} spawned at {spawned_at} panicked{at}: {message}", tasks(*count))
+    }
+}
+
+impl Display for Child {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "child process {} still runs: {}", self.pid, self.command)
+    }
+}
+
 fn write_group(f: &mut Formatter<'_>, group: &Survivors, Paint { bold, plain, .. }: Paint) -> fmt::Result {
+    // One caller of all stands beside the spawn line, several below it.
+    let called = |caller: &Caller| caller.location.as_ref().map(|line| (caller.count, format!("called from {line}")));
+    let callers: Vec<_> = group.callers.iter().filter_map(called).collect();
+    let (beside, callers) = match &callers[..] {
+        [(count, called)] if *count == group.count => (format!(", {bold}{called}{plain}"), Vec::new()),
+        _ => (String::new(), callers),
+    };
     let (count, location, age) = (tasks(group.count), group.location(), age(group.oldest));
     let states = states::words(group);
-    writeln!(f, "  {count} spawned at {bold}{location}{plain}: {states}; {age}")?;
+    writeln!(f, "  {count} spawned at {bold}{location}{plain}{beside}: {states}; {age}")?;
+    for (count, called) in callers.iter().take(DETAILS_MAX) {
+        writeln!(f, "    {count} {called}")?;
+    }
     // A parent without a location has no line: it is the body, `block_on` or another thread.
     let located = |parent: &Parent| parent.location.clone().map(|location| (parent.count, location));
     let parents: Vec<_> = group.parents.iter().filter_map(located).collect();
@@ -156,7 +204,11 @@ fn write_group(f: &mut Formatter<'_>, group: &Survivors, Paint { bold, plain, ..
     for line in group.awaits.iter().take(DETAILS_MAX) {
         writeln!(f, "    {} awaiting at {}", line.count, line.location)?;
     }
-    let hidden = [parents.len(), group.awaits.len()].map(|lines| lines.saturating_sub(DETAILS_MAX));
+    let in_lazy: usize = group.callers.iter().filter(|caller| caller.in_lazy).map(|caller| caller.count).sum();
+    if in_lazy > 0 {
+        writeln!(f, "    {in_lazy} while a lazy value was initialised: {LAZY}")?;
+    }
+    let hidden = [parents.len(), callers.len(), group.awaits.len()].map(|lines| lines.saturating_sub(DETAILS_MAX));
     match hidden.iter().sum() {
         0 => Ok(()),
         more => writeln!(f, "    and {}", counted(more, "more line")),
@@ -180,7 +232,7 @@ fn threads(count: usize) -> String {
 }
 
 /// The count with its noun, in the plural unless the count is 1.
-fn counted(count: usize, noun: &str) -> String {
+pub(crate) fn counted(count: usize, noun: &str) -> String {
     match count {
         1 => format!("1 {noun}"),
         count => format!("{count} {noun}s"),
@@ -188,11 +240,12 @@ fn counted(count: usize, noun: &str) -> String {
 }
 
 fn overdue_json(overdue: &Overdue, awaits: &[String]) -> String {
-    let Overdue { deadline, polls, last_poll, .. } = overdue;
-    let (deadline, doing, last_poll) = (deadline.as_millis(), overdue.word(), last_poll.as_millis());
+    let Overdue { deadline, polls, last_poll, in_poll, .. } = overdue;
+    let (deadline, doing) = (deadline.as_millis(), overdue.word());
+    let (last_poll, in_poll) = (last_poll.as_millis(), in_poll.as_millis());
     let awaits = list(awaits.iter().map(|line| string(line)));
     format!(
-        "{{\"deadline_ms\":{deadline},\"doing\":\"{doing}\",\"polls\":{polls},\"last_poll_ms\":{last_poll},\"awaits\":{awaits}}}"
+        "{{\"deadline_ms\":{deadline},\"doing\":\"{doing}\",\"polls\":{polls},\"last_poll_ms\":{last_poll},\"in_poll_ms\":{in_poll},\"awaits\":{awaits}}}"
     )
 }
 
@@ -206,10 +259,15 @@ fn survivors_json(group: &Survivors) -> String {
     let awaits = group.awaits.iter();
     let awaits =
         list(awaits.map(|line| format!("{{\"location\":{},\"count\":{}}}", string(&line.location), line.count)));
+    let callers = list(group.callers.iter().map(|Caller { location, in_lazy, count }| {
+        let location = location.as_deref().map_or("null".to_owned(), string);
+        format!("{{\"location\":{location},\"in_lazy\":{in_lazy},\"count\":{count}}}")
+    }));
     let oldest = oldest.as_millis();
     format!(
-        "{{\"file\":{file},\"line\":{line},\"column\":{column},\"count\":{count},\"parked\":{parked},\
-         \"timer\":{timer},\"live\":{live},\"never_yields\":{never_yields},\"starved\":{starved},\"unknown\":{unknown},\"oldest_ms\":{oldest},\"parents\":{parents},\"awaits\":{awaits}}}"
+        "{{\"file\":{file},\"line\":{line},\"column\":{column},\"count\":{count},\"parked\":{parked},\"timer\":{timer},\
+         \"live\":{live},\"never_yields\":{never_yields},\"starved\":{starved},\"unknown\":{unknown},\
+         \"oldest_ms\":{oldest},\"parents\":{parents},\"callers\":{callers},\"awaits\":{awaits}}}"
     )
 }
 
@@ -251,17 +309,14 @@ const COLOURS: Paint = Paint { bold: "\x1b[1m", red: "\x1b[1;31m", plain: "\x1b[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        overdue::Doing,
-        report::{Allowed, Await},
-    };
+    use crate::{overdue::Doing, report::Await};
 
     fn sample() -> Report {
         let parents = vec![Parent { location: Some("src/main.rs:5:9".into()), count: 2 }];
         let awaits = vec![Await { location: "src/pool \"a\".rs:21:30".into(), count: 2 }];
         let mixed = Survivors { parked: 2, live: 1, count: 3, parents, awaits, ..group("src/pool.rs", 17, 3) };
         let stuck = Survivors { never_yields: 1, oldest: Duration::from_millis(2_900), ..group("src/spin.rs", 8, 1) };
-        let allowed = |allowance: &str, tasks| Allowed { allowance: allowance.into(), tasks, given: true };
+        let allowed = |allowance: &str, tasks| Allowed { allowance: allowance.into(), tasks, given: true, surplus: 0 };
         Report {
             survivors: vec![mixed, stuck],
             blocking: 1,
@@ -340,7 +395,7 @@ leak: 4 tasks left
     fn a_clean_report_has_one_line_and_a_limit_is_called_a_limit() {
         assert_eq!(Report::default().to_string(), "no task left\n");
         let (deadline, last_poll) = (Duration::from_secs(30), Duration::from_secs(2));
-        let overdue = Overdue { deadline, doing: Doing::Waits, polls: 9, last_poll };
+        let overdue = Overdue { deadline, doing: Doing::Waits, polls: 9, last_poll, in_poll: Duration::ZERO };
         let body_awaits = vec!["src/main.rs:3:9".to_owned()];
         let hung = Report { body: Body::Overdue(overdue), body_awaits, ..Report::default() };
         let text = "\
@@ -350,7 +405,7 @@ overdue: the test's body had not returned after 30 s (`deadline` gives more)
 ";
         assert_eq!(hung.to_string(), text);
         assert!(!hung.is_clean());
-        let json = r#""overdue":{"deadline_ms":30000,"doing":"waits","polls":9,"last_poll_ms":2000,"awaits":["src/main.rs:3:9"]}"#;
+        let json = r#""overdue":{"deadline_ms":30000,"doing":"waits","polls":9,"last_poll_ms":2000,"in_poll_ms":0,"awaits":["src/main.rs:3:9"]}"#;
         assert!(hung.to_json().contains(json), "{}", hung.to_json());
         let held = Report { unnamed: 2, ..hung };
         assert!(held.to_string().starts_with(&text.replace("more)\n", "more), 2 tasks alive\n")), "{held}");
@@ -370,7 +425,7 @@ overdue: the test's body had not returned after 30 s (`deadline` gives more)
             r#""never_yields":0,"starved":0,"unknown":0,"oldest_ms":0"#,
             r#""queued":0,"next_timer_ms":null"#,
             r#""awaits":[{"location":"src/pool \"a\".rs:21:30","count":2}]"#,
-            r#""allowed":[{"allowance":"src/metrics.rs","tasks":4,"given":true}"#,
+            r#""allowed":[{"allowance":"src/metrics.rs","tasks":4,"given":true,"surplus":0}"#,
         ] {
             assert!(json.contains(part), "{part} is not in {json}");
         }

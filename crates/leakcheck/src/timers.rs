@@ -26,7 +26,11 @@ use crate::{
 
 /// How often and how long a thread looks for the driver's wait.
 const LOOK: Duration = Duration::from_micros(200);
-const LOOK_MAX: Duration = Duration::from_millis(20);
+const LOOK_MAX: Duration = Duration::from_millis(500);
+/// Threads that have worked for this long meanwhile are not about to rest.
+const WORK_MAX: Duration = Duration::from_millis(10);
+/// Looks in a row at which all threads wait, and none for the driver's events: nobody holds the driver.
+const AWAY_MAX: usize = 3;
 /// A timer of the checker's own, short enough to be the next one.
 const NUDGE: Duration = Duration::from_millis(1);
 
@@ -90,42 +94,70 @@ fn nudge(handle: &Handle) -> Pin<Box<Sleep>> {
     nudge
 }
 
-/// The limit of the driver's wait, `Some(None)` if it has none; looks until there is such a wait, once the time has come.
+/// The limit of the driver's wait, `Some(None)` if it has none. Looks until there is such a wait, once the time has come, and
+/// gives up when none can be expected.
 fn driver_wait(threads: &Threads, has_come: impl Fn() -> bool) -> Option<Option<Duration>> {
-    let begun = Instant::now();
+    let (begun, worked, mut away) = (Instant::now(), on_processor(threads), 0);
     loop {
-        if has_come() {
-            let waits: Vec<_> = threads.numbers().into_iter().filter_map(epoll_limit).collect();
-            match waits[..] {
-                // A wait of no length is a glance between two polls.
-                [Some(Duration::ZERO)] => {}
-                [limit] => return Some(limit),
-                // Two: one of them is not the driver's.
-                [_, _, ..] => return None,
-                [] => {}
-            }
+        let ready = has_come();
+        let waits: Vec<_> = threads.numbers().into_iter().filter_map(wait_of).collect();
+        let limits = || waits.iter().filter_map(|wait| if let Wait::Epoll(limit) = wait { Some(*limit) } else { None });
+        match (limits().next(), limits().count()) {
+            // A wait of no length is a glance between two polls.
+            (Some(limit), 1) if ready && limit != Some(Duration::ZERO) => return Some(limit),
+            // One of them is not the driver's.
+            (Some(_), 2..) => return None,
+            (None, _) if waits.iter().all(|wait| *wait == Wait::Away) => away += 1,
+            _ => away = 0,
         }
-        if begun.elapsed() >= LOOK_MAX {
+        let works = on_processor(threads).saturating_sub(worked) >= WORK_MAX;
+        if away >= AWAY_MAX || works || begun.elapsed() >= LOOK_MAX {
             return None;
         }
         thread::sleep(LOOK);
     }
 }
 
-/// The limit with which a thread waits in the kernel for sockets; `Some(None)` is no limit.
-fn epoll_limit(thread: u32) -> Option<Option<Duration>> {
+/// How long the threads have been on a processor: the first number of `schedstat`, in nanoseconds. Unlike wall time it tells a
+/// thread that works from one that wants to.
+fn on_processor(threads: &Threads) -> Duration {
+    let of = |thread| {
+        let line = fs::read_to_string(format!("/proc/self/task/{thread}/schedstat")).ok()?;
+        Some(Duration::from_nanos(line.split_whitespace().next()?.parse().ok()?))
+    };
+    threads.numbers().into_iter().filter_map(of).sum()
+}
+
+/// What a thread does in the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wait {
+    /// It waits for sockets; `None` is without a limit.
+    Epoll(Option<Duration>),
+    /// It waits for something else.
+    Away,
+    /// It is on a processor, or wants to be.
+    Working,
+}
+
+/// `None` for a thread that has ended, and where the system does not tell.
+fn wait_of(thread: u32) -> Option<Wait> {
     parse(&fs::read_to_string(format!("/proc/self/task/{thread}/syscall")).ok()?)
 }
 
 /// Reads the call's number and its fourth argument, in hexadecimal: milliseconds, negative for no limit.
-fn parse(line: &str) -> Option<Option<Duration>> {
+fn parse(line: &str) -> Option<Wait> {
     let mut words = line.split_whitespace();
-    let call: i64 = words.next()?.parse().ok()?;
+    let call = match words.next()? {
+        "running" => return Some(Wait::Working),
+        call => call.parse::<i64>().ok()?,
+    };
+    if !EPOLL.contains(&call) {
+        return Some(Wait::Away);
+    }
     let limit = u64::from_str_radix(words.nth(3)?.trim_start_matches("0x"), 16).ok()?;
     // The argument is an `int`: the upper half of the register says nothing.
     let limit = (limit & u64::from(u32::MAX)) as u32;
-    let limit = i32::try_from(limit).ok().map(|ms| Duration::from_millis(ms.unsigned_abs().into()));
-    EPOLL.contains(&call).then_some(limit)
+    Some(Wait::Epoll(i32::try_from(limit).ok().map(|ms| Duration::from_millis(ms.unsigned_abs().into()))))
 }
 
 /// `epoll_wait` and `epoll_pwait`, from the kernel's `syscall_64.tbl` and its generic table.
@@ -144,12 +176,13 @@ mod tests {
     #[test]
     #[cfg(target_arch = "x86_64")]
     fn the_kernels_line_tells_the_limit() {
+        let epoll = |ms: Option<u64>| Some(Wait::Epoll(ms.map(Duration::from_millis)));
         for (line, wait) in [
-            ("232 0x3 0x55fa790a2da0 0x400 0xb4b 0x0 0x1 0x7fd0 0x7fd1", Some(Some(Duration::from_millis(0xb4b)))),
-            ("232 0x3 0x55fa790a2da0 0x400 0xffffffff 0x0 0x1 0x7fd0 0x7fd1", Some(None)),
-            ("281 0x3 0x55fa790a2da0 0x400 0xffffffffffffffff 0x0 0x1 0x7fd0 0x7fd1", Some(None)),
-            ("202 0x7fd062697658 0x80 0x1 0x0 0x3b9aca00 0x7fd0 0x7fd0 0x7fd1", None),
-            ("running", None),
+            ("232 0x3 0x55fa790a2da0 0x400 0xb4b 0x0 0x1 0x7fd0 0x7fd1", epoll(Some(0xb4b))),
+            ("232 0x3 0x55fa790a2da0 0x400 0xffffffff 0x0 0x1 0x7fd0 0x7fd1", epoll(None)),
+            ("281 0x3 0x55fa790a2da0 0x400 0xffffffffffffffff 0x0 0x1 0x7fd0 0x7fd1", epoll(None)),
+            ("202 0x7fd062697658 0x80 0x1 0x0 0x3b9aca00 0x7fd0 0x7fd0 0x7fd1", Some(Wait::Away)),
+            ("running", Some(Wait::Working)),
             ("", None),
         ] {
             assert_eq!(parse(line), wait, "{line:?}");

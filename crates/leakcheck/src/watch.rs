@@ -3,7 +3,9 @@
 use std::{
     collections::HashMap,
     panic::Location,
+    pin::Pin,
     sync::{Arc, LazyLock, Mutex, Weak},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -14,6 +16,7 @@ use crate::{
     registry::Registry,
     report::{Body, Report},
     settle::{Limits, Subject, busy},
+    suite::{Suite, Test},
     threads::with_daemon,
 };
 
@@ -120,7 +123,7 @@ impl Watch {
     /// With the report, if anything is left.
     #[track_caller]
     pub fn assert(&self) -> impl Future<Output = ()> {
-        assert_clean(self.find(), Location::caller())
+        Asserted { found: Box::pin(self.find()), caller: Location::caller() }
     }
 
     /// Begins a scope, which sees only what is spawned from now on.
@@ -256,14 +259,36 @@ impl Scope {
     /// With the report, if anything is left.
     #[track_caller]
     pub fn assert(&self) -> impl Future<Output = ()> {
-        assert_clean(self.find(), Location::caller())
+        Asserted { found: Box::pin(self.find()), caller: Location::caller() }
     }
 }
 
-/// Panics with the report and the caller's line, which an `async fn` does not know.
-async fn assert_clean(found: impl Future<Output = Report>, caller: &Location<'_>) {
-    let report = found.await;
-    assert!(report.is_clean(), "{report}  checked at {caller}\n");
+/// What `assert` returns. A panic is at the line of the `.await`.
+struct Asserted<F> {
+    found: Pin<Box<F>>,
+    caller: &'static Location<'static>,
+}
+
+impl<F: Future<Output = Report>> Future for Asserted<F> {
+    type Output = ();
+
+    /// An `.await` is a call of this method at its own line, which the attribute takes over; an `async fn` has no such line.
+    #[track_caller]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let report = ready!(self.found.as_mut().poll(cx));
+        // In a closure, the panic would not be at the caller's line.
+        match judge(&report, self.caller) {
+            Ok(()) => Poll::Ready(()),
+            Err(why) => panic!("{why}"),
+        }
+    }
+}
+
+/// Whether the report fails its test: if so, with the text, which names the line of `assert` too.
+fn judge(report: &Report, caller: &Location<'_>) -> Result<(), String> {
+    let (test, inside) = Test::of_this_runtime(caller);
+    // The verdict at the end of a checked body comes later.
+    Suite::current().judge(&test, report, !inside).map_err(|why| format!("{why}  checked at {caller}\n"))
 }
 
 async fn find(subject: &Subject, limits: Limits) -> Report {

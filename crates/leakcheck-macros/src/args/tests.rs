@@ -36,7 +36,7 @@ fn every_argument_is_read() {
     assert_eq!(args.settle, Some(Duration::from_millis(200)));
     assert_eq!(args.horizon, Some(Duration::from_secs(31)));
     assert_eq!(args.deadline, Some(Duration::from_secs(60)));
-    assert_eq!(args.allow[0].value(), "src/a.rs");
+    assert_eq!(args.allow[0].text.value(), "src/a.rs");
     assert_eq!(args.await_lines, Some(false));
     assert_eq!(args.crate_path.unwrap().to_token_stream().to_string(), quote!(crate::renamed).to_string());
 }
@@ -57,9 +57,16 @@ fn a_local_runtime_can_start_paused_and_has_a_horizon() {
 }
 
 #[test]
+fn an_allowance_may_have_a_number() {
+    let args = read(r#"allow = ["src/a.rs:17", ("hyper-util", at_most = 2)]"#);
+    let numbers: Vec<_> = args.allow.iter().map(|allowance| (allowance.text.value(), allowance.at_most)).collect();
+    assert_eq!(numbers, [("src/a.rs:17".to_owned(), None), ("hyper-util".to_owned(), Some(2))]);
+}
+
+#[test]
 fn several_allowances_are_an_array() {
     let args = read(r#"allow = ["src/a.rs:17", "hyper-util"]"#);
-    let texts: Vec<_> = args.allow.iter().map(syn::LitStr::value).collect();
+    let texts: Vec<_> = args.allow.iter().map(|allowance| allowance.text.value()).collect();
     assert_eq!(texts, ["src/a.rs:17", "hyper-util"]);
 }
 
@@ -95,7 +102,7 @@ fn what_is_no_argument_is_answered_with_what_is() {
         (
             r#"timeout = "1s""#,
             "unknown argument `timeout`: write one of `flavor`, `worker_threads`, `start_paused`, `settle`, \
-             `horizon`, `deadline`, `allow`, `allow_blocking`, `await_lines`, `crate`",
+             `horizon`, `deadline`, `allow`, `allow_blocking`, `await_lines`, `panics`, `children`, `crate`",
         ),
         ("multi_thread", "the flavor needs its name: write `flavor = \"multi_thread\"`"),
         ("current_thread", "the flavor needs its name: write `flavor = \"current_thread\"`"),
@@ -135,6 +142,14 @@ fn a_value_of_the_wrong_kind_is_answered_with_an_example() {
         ("start_paused = 1", "`start_paused` takes `true` or `false`: write `start_paused = true`"),
         ("await_lines = \"yes\"", "`await_lines` takes `true` or `false`: write `await_lines = true`"),
         ("settle = 2", "`settle` takes a string: write `settle = \"2s\"`"),
+        ("panics = true", "`panics` takes a string: write `panics = \"fail\"`"),
+        ("children = \"no\"", "`children` takes `\"fail\"` or `\"note\"`: write `children = \"fail\"`"),
+        ("allow = (\"hyper-util\", 1)", "an allowance with a number is written `(\"hyper-util\", at_most = 1)`"),
+        (
+            "allow = [(\"hyper-util\", most = 1)]",
+            "an allowance with a number is written `(\"hyper-util\", at_most = 1)`",
+        ),
+        ("allow = (\"a\", at_most = 0)", "`at_most` is a whole number from 1: write `at_most = 1`"),
         ("allow = 1", "`allow` takes a string or an array of strings: write `allow = \"src/metrics.rs\"`"),
         ("allow = [\"src/a.rs\", 1]", "an allowance is a string: write `\"src/metrics.rs\"`"),
         ("crate = \"a b\"", "`crate` takes a path in a string: write `crate = \"renamed\"`"),

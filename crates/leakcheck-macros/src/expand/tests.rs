@@ -91,6 +91,18 @@ fn the_return_type_is_kept_where_the_body_is() {
 }
 
 #[test]
+fn a_wrapper_of_the_test_is_given_a_result() {
+    for wrapper in [quote!(#[serial(key)]), quote!(#[cfg_attr(unix, ntest::timeout(1))])] {
+        let function = expanded(quote!(), quote!(#wrapper async fn name() -> Result<(), Error> {}));
+        let sig = quote!(fn name() -> ::core::result::Result<(), ::leakcheck::__private::Printed>);
+        assert_eq!(text(&function.sig), text(sig));
+        assert!(parts(&function).1.contains("__private :: run_wrapped ("));
+        let function = expanded(quote!(), quote!(#wrapper async fn name() {}));
+        assert_eq!(text(&function.sig), text(quote!(fn name())));
+    }
+}
+
+#[test]
 fn a_tuple_is_not_unit() {
     let function = expanded(
         quote!(),
@@ -173,8 +185,8 @@ fn an_attribute_inside_the_body_is_moved_to_the_test() {
 #[test]
 fn the_arguments_become_calls_of_the_checker() {
     let args = quote! {
-        crate = "renamed", start_paused = true, settle = "200ms", horizon = "31s", deadline = "1m", allow = ["src/a.rs", "b"],
-        allow_blocking = 1, await_lines = true
+        crate = "renamed", start_paused = true, settle = "200ms", horizon = "31s", deadline = "1m",
+        allow = ["src/a.rs", ("b", at_most = 2)], allow_blocking = 1, await_lines = true, panics = "fail", children = "note"
     };
     let (_, call) = parts(&expanded(
         args,
@@ -191,8 +203,8 @@ fn the_arguments_become_calls_of_the_checker() {
                 .horizon(::core::time::Duration::from_millis(31000u64))
                 .deadline(::core::time::Duration::from_millis(60000u64))
                 .allow("src/a.rs")
-                .allow("b")
-                .allow_blocking(1usize).await_lines(true),
+                .allow_at_most("b", 2usize)
+                .allow_blocking(1usize).await_lines(true).fail_on_panic(true).fail_on_children(false),
             name
         )
     }};

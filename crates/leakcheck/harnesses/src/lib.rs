@@ -12,7 +12,7 @@ pub struct Outcome {
 pub fn run_ignored(filter: &str) -> Outcome {
     let own = std::env::current_exe().expect("a program knows where it is");
     let mut command = Command::new(own);
-    command.args(["--ignored", filter]).env("RUST_BACKTRACE", "0").env("RUST_LOG", "info");
+    command.args(["--ignored", filter]).env("RUST_BACKTRACE", "0").env("RUST_LOG", "info").env("INSTA_UPDATE", "no");
     Outcome::of(&mut command)
 }
 

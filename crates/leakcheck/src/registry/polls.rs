@@ -39,17 +39,27 @@ impl Polled {
         [Self::InRealTime, Self::InVirtualTime].into_iter().find(|polled| *polled as u32 == word)
     }
 
-    /// What one more poll adds to the word. A count stops at its highest value.
+    /// What one more poll adds to the word. A count stops at its highest value. A task's first poll in virtual time does not
+    /// count: that time passes is not why it was polled.
     pub(super) fn step(self, word: u32) -> u32 {
-        let unit = self as u32;
+        let (unit, ever) = (self as u32, EVER & !word);
         let full = word & (COUNT * unit) == COUNT * unit;
-        (if full { 0 } else { unit }) + (EVER & !word)
+        let first = self == Self::InVirtualTime && ever > 0;
+        (if full || first { 0 } else { unit }) + ever
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_poll_of_a_task_says_nothing_of_virtual_time() {
+        let first = Polled::InVirtualTime.step(0);
+        assert_eq!(Polls::of(first, true), Polls { real: 0, in_virtual_time: 0, never: false });
+        let second = first + Polled::InVirtualTime.step(first);
+        assert_eq!(Polls::of(second, true), Polls { real: 0, in_virtual_time: 1, never: false });
+    }
 
     #[test]
     fn a_count_that_is_full_leaves_the_other_alone() {

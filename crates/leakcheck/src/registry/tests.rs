@@ -47,7 +47,7 @@ fn a_task_that_nothing_allows_takes_no_lock() {
     let registry = Registry::new(Vec::new());
     let known = site();
     registry.spawned(1, known);
-    registry.ended(1);
+    registry.ended(1, false);
     let _counting = registry.observe();
     let _allowed = lock(&registry.allowed);
     let _overflow: Vec<_> = registry.overflow.iter().map(Shard::lock).collect();
@@ -57,7 +57,7 @@ fn a_task_that_nothing_allows_takes_no_lock() {
     thread::spawn(move || {
         hooks.spawned(2, known);
         hooks.polled(2);
-        hooks.ended(2);
+        hooks.ended(2, false);
         done.send(()).unwrap();
     });
     is_done.recv_timeout(std::time::Duration::from_secs(10)).expect("the hooks waited for a lock");

@@ -10,15 +10,7 @@ use crate::{
 
 /// The states of a group, with their counts if there are several.
 pub(super) fn words(group: &Survivors) -> String {
-    let states = [
-        (group.parked, "parked"),
-        (group.timer, "timer"),
-        (group.live, "live"),
-        (group.never_yields, "never yields"),
-        (group.starved, "woken but starved"),
-        (group.unknown, "not watched"),
-    ];
-    let states: Vec<_> = states.into_iter().filter(|(count, _)| *count > 0).collect();
+    let states: Vec<_> = group.states().collect();
     match states[..] {
         [(_, only)] => only.to_owned(),
         _ => states.iter().map(|(count, state)| format!("{count} {state}")).collect::<Vec<_>>().join(", "),

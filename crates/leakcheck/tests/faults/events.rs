@@ -98,13 +98,13 @@ fn lines_from_a_thread() {
     });
 }
 
-/// A library with a runtime of its own, as blocking HTTP clients have.
+/// A library whose thread drives a runtime of its own, as blocking HTTP clients have.
 #[test]
 fn an_answer_from_another_runtime() {
     on(ALL).ends(|| async {
         let (send, answer) = oneshot::channel();
         thread::spawn(move || {
-            let library = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+            let library = Builder::new_current_thread().enable_all().build().expect("a runtime");
             library.block_on(async { sleep(SLOW).await });
             // Nobody listens after a verdict that came too early.
             let _ = send.send(1);

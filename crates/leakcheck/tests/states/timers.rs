@@ -12,12 +12,10 @@ use tokio::{
 
 use super::{both, sum};
 
-fn ticker(period: u64) -> impl Future<Output = ()> + Send + 'static {
-    async move {
-        let mut ticks = interval(Duration::from_secs(period));
-        loop {
-            ticks.tick().await;
-        }
+async fn ticker(period: u64) {
+    let mut ticks = interval(Duration::from_secs(period));
+    loop {
+        ticks.tick().await;
     }
 }
 

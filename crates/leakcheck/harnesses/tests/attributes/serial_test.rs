@@ -94,6 +94,14 @@ mod must_fail {
 
     #[leakcheck::test]
     #[serial]
+    #[ignore = "fails on purpose"]
+    async fn errs_and_leaks() -> Result<(), String> {
+        tokio::spawn(pending::<()>()); // LEAK: beside an error
+        Err("the test's own error".into())
+    }
+
+    #[leakcheck::test]
+    #[serial]
     #[ignore = "passes beside the others"]
     async fn clean() -> Result<(), std::fmt::Error> {
         Ok(())
@@ -103,7 +111,10 @@ mod must_fail {
 #[test]
 fn a_leak_is_reported_in_both_orders() {
     let run = run_ignored("serial_test::must_fail");
-    run.counts(1, 2);
+    run.counts(1, 3);
     run.says("serial_test::must_fail::below", &["leak: 1 task left\n", &spawned_at!("below")]);
     run.says("serial_test::must_fail::above", &["leak: 1 task left\n", &spawned_at!("above")]);
+    let said =
+        ["the test's own error", "note: besides the error, leak: 1 task left\n", &spawned_at!("beside an error")];
+    run.says("serial_test::must_fail::errs_and_leaks", &said);
 }

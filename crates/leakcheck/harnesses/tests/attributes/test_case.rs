@@ -1,5 +1,3 @@
-use std::future::pending;
-
 use harnesses::{run_ignored, spawned_at};
 use test_case::{test_case, test_matrix};
 
@@ -17,7 +15,9 @@ async fn a_matrix(number: u32, yes: bool) {
 }
 
 mod must_fail {
-    use super::*;
+    use std::future::pending;
+
+    use test_case::test_case;
 
     #[test_case(false; "clean")]
     #[test_case(true; "leaks")]
@@ -34,5 +34,5 @@ mod must_fail {
 fn the_leaking_case_fails_alone() {
     let run = run_ignored("test_case::must_fail");
     run.counts(1, 1);
-    run.says("test_case::must_fail::one_case::leaks", &["leak: 1 task left\n", &spawned_at!("case")]);
+    run.says("test_case::must_fail::one_case::test_case_2_leaks", &["leak: 1 task left\n", &spawned_at!("case")]);
 }
