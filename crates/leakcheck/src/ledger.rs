@@ -15,7 +15,7 @@ use std::{
 pub(crate) use self::counts::Counts;
 use self::counts::{LINES_MAX, Total, place};
 #[cfg(all(test, leakcheck_loom))]
-pub(crate) use self::counts::{count_alone, count_among_others, read};
+pub(crate) use self::counts::{count_alone, count_among_others, publish, read};
 pub use self::course::{Convergence, Course, LineCourse};
 #[cfg(feature = "metrics")]
 pub use self::metrics::TaskCollector;
