@@ -131,6 +131,8 @@ impl Checker {
     }
 
     /// How long the body itself may take, in wall time. The default is 30 s.
+    /// A body that takes longer is overdue: the check fails, and the report says what the body was doing, and not that it
+    /// leaks.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self

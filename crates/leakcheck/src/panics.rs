@@ -64,12 +64,18 @@ pub(crate) fn watch() {
 fn note(info: &PanicHookInfo<'_>) {
     let Some(task) = task::try_id() else { return };
     let location = info.location().map(|at| format!("{}:{}:{}", shorten(at.file()), at.line(), at.column()));
-    let message = info.payload_as_str().unwrap_or("a value that is no text").chars().take(MESSAGE_MAX).collect();
+    let message = text(info).unwrap_or("a value that is no text").chars().take(MESSAGE_MAX).collect();
     let task = number(task);
     let panic = Panic { poll: threads::poll_of(task), location, message };
     // A thread at its end has no thread-locals, and a panic within a panic finds them borrowed.
     let _ = LAST.try_with(|last| last.try_borrow_mut().map(|mut last| *last = Some(panic)));
     let _ = TASK.try_with(|last| last.set(task));
+}
+
+/// What `panic!` makes of its arguments. `PanicHookInfo::payload_as_str` came with Rust 1.91.
+fn text<'a>(info: &'a PanicHookInfo<'_>) -> Option<&'a str> {
+    let payload = info.payload();
+    payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str))
 }
 
 /// The panic that ends this task, if one does. Called by the terminate hook, on the thread that ends the task.

@@ -10,6 +10,8 @@
 //! - The first task of a spawn location, and later ones if the cache of locations is full, take the lock of all locations.
 //! - The first task in a segment of the table allocates the segment. A test of ten tasks needs one segment.
 
+mod allowances;
+mod clock_guard;
 mod polls;
 mod slot;
 
@@ -23,10 +25,11 @@ use std::{
     },
 };
 
-use tokio::{runtime::Handle, task, time};
+use tokio::task;
 
 pub(crate) use self::polls::{Polled, Polls};
 use self::{
+    clock_guard::NO_GUARD,
     polls::{ALL_BUT_REAL, EVER_ONLY},
     slot::{Ended, Record, Slot},
 };
@@ -37,9 +40,7 @@ use crate::{
     hash::{Spread, number},
     ledger::Counts,
     lock::lock,
-    outside,
     panics::{Panic, Panics},
-    report::Allowed,
     sites::{Known, Site, Sites},
     threads::{self, Threads},
 };
@@ -47,8 +48,6 @@ use crate::{
 /// Slots of a segment, and segments of the table: 262,144 living tasks have a slot of their own.
 const SEGMENT: usize = 256;
 const SEGMENTS: usize = 1_024;
-/// The value of `clock_guard` while the clock is not guarded.
-const NO_GUARD: u64 = u64::MAX;
 /// Maps for the tasks whose slot was taken.
 const SHARDS: usize = 64;
 /// A map of at least so many places gives most of them back when most are empty.
@@ -286,84 +285,6 @@ impl Registry {
         polled
     }
 
-    /// Lets a paused clock run again as soon as more than this many sockets are registered with the runtime's driver.
-    /// Otherwise the runtime would jump to the limit of a connection before the connection's peer could answer.
-    pub(crate) fn guard_clock(self: &Arc<Self>, registered: u64) -> ClockGuard {
-        outside::begin_anew(&self.threads);
-        self.clock_guard.store(registered, Ordering::Relaxed);
-        ClockGuard(self.clone())
-    }
-
-    /// Called after each poll, on the runtime's thread.
-    pub(crate) fn check_clock(&self) {
-        let most = self.clock_guard.load(Ordering::Relaxed);
-        if most != NO_GUARD && outside::registered(&Handle::current()) > most {
-            self.clock_guard.store(NO_GUARD, Ordering::Relaxed);
-            time::resume();
-        }
-    }
-
-    /// Called when the runtime is about to be idle, and a paused clock about to jump. No poll tells that a task or a timer has
-    /// woken a plain thread, and that thread's answer takes real time.
-    pub(crate) fn check_clock_before_park(&self) {
-        if self.clock_guard.load(Ordering::Relaxed) != NO_GUARD && outside::has_begun(&self.threads) {
-            self.clock_guard.store(NO_GUARD, Ordering::Relaxed);
-            time::resume();
-        }
-    }
-
-    /// What each allowance covers now: those given to the checker, then the daemons.
-    pub(crate) fn allowed(&self) -> Vec<Allowed> {
-        let given = self.allow.len();
-        let named = |(index, (name, tasks)): (usize, &(Cow<'static, str>, usize))| {
-            let allowance = if index < given { name.to_string() } else { format!("daemon {name}") };
-            Allowed { allowance, tasks: *tasks, given: index < given, surplus: 0 }
-        };
-        lock(&self.allowed).iter().enumerate().map(named).collect()
-    }
-
-    /// The number of the given allowance that covers the location, counted from 1; 0 is none. Slow, so `Sites` keeps the
-    /// answer.
-    fn allowance(&self, site: Site) -> u32 {
-        let index = self.allow.iter().position(|allow| allow.covers(site.file(), site.line()));
-        index.map_or(0, |index| u32::try_from(index + 1).unwrap_or(u32::MAX))
-    }
-
-    /// Counts a task that is spawned under its allowance, and returns the allowance's number. A daemon's name has priority over
-    /// the allowance of the spawn location.
-    fn begin_allowed(&self, given: u32) -> u32 {
-        let daemon = threads::daemon();
-        if daemon.is_none() && given == 0 {
-            return 0;
-        }
-        let mut allowed = lock(&self.allowed);
-        let index = match daemon {
-            None => given as usize - 1,
-            Some(name) => {
-                let mut daemons = allowed.iter().enumerate().skip(self.allow.len());
-                daemons.find(|(_, (known, _))| known == name).map(|(index, _)| index).unwrap_or_else(|| {
-                    allowed.push((name.into(), 0));
-                    allowed.len() - 1
-                })
-            }
-        };
-        allowed[index].1 += 1;
-        let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
-        if allowed[index].1 <= self.limit(number) {
-            self.allowed_alive.fetch_add(1, Ordering::Relaxed);
-        }
-        number
-    }
-
-    fn end_allowed(&self, allowance: u32) {
-        if let Some((_, tasks)) = lock(&self.allowed).get_mut(allowance as usize - 1) {
-            *tasks -= 1;
-            if *tasks < self.limit(allowance) {
-                self.allowed_alive.fetch_sub(1, Ordering::Relaxed);
-            }
-        }
-    }
-
     /// The number of a living task's spawn location in `sites`; 0 if the registry does not know the task.
     fn site_of(&self, id: u64) -> u32 {
         match self.slot_of(id) {
@@ -455,22 +376,6 @@ impl Drop for Observation {
             self.0.from_start.store(false, Ordering::Relaxed);
             self.0.counting.store(0, Ordering::Relaxed);
         }
-    }
-}
-
-/// Ends the guard of the clock when dropped.
-pub(crate) struct ClockGuard(Arc<Registry>);
-
-impl ClockGuard {
-    /// Whether the clock runs again.
-    pub(crate) fn is_tripped(&self) -> bool {
-        self.0.clock_guard.load(Ordering::Relaxed) == NO_GUARD
-    }
-}
-
-impl Drop for ClockGuard {
-    fn drop(&mut self) {
-        self.0.clock_guard.store(NO_GUARD, Ordering::Relaxed);
     }
 }
 

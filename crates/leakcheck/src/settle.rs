@@ -4,44 +4,23 @@
 //! time: longer while threads work or a timer is pending, longer still while something outside is open, and no longer than
 //! until nothing can change.
 
-use std::{
-    future::poll_fn,
-    pin::pin,
-    sync::Arc,
-    thread,
-    time::{Duration, Instant},
-};
+mod wait;
 
-use tokio::{
-    runtime::{Handle, RuntimeFlavor},
-    select, task, time,
-};
+use std::{sync::Arc, time::Duration};
 
+use tokio::runtime::{Handle, RuntimeFlavor};
+
+use self::wait::Settling;
 use crate::{
-    clock,
-    outside::{self, Outside},
-    probe::{self, Activity, Prospect, Stopwatch},
+    outside,
     registry::Registry,
     report::{Allowed, Body, Report, Waited},
     tally::PollTracker,
     turn,
 };
 
-/// First pause between two looks in real time; it doubles up to the second.
-const PAUSE_MIN: Duration = Duration::from_micros(50);
-const PAUSE_MAX: Duration = Duration::from_millis(10);
 /// When the check looks for the first time at what may still end the tasks.
 const FIRST_LOOK: Duration = Duration::from_millis(200);
-/// Pause between two such looks.
-const LOOK_PAUSE: Duration = Duration::from_millis(50);
-/// The longest pause in which a runtime whose clock must stand still is kept from its work.
-const HELD_PAUSE_MAX: Duration = Duration::from_millis(1);
-/// Wall time for which virtual time may run without a break. A ticker of 1 ms needs some 20 ms of it.
-const VIRTUAL_WALL_MAX: Duration = Duration::from_millis(40);
-/// Wall time that virtual time may take in all, however short the limits of wall time are.
-const VIRTUAL_WALL_ALL: Duration = Duration::from_millis(2_500);
-/// The first step of virtual time is this part of its limit.
-const VIRTUAL_STEPS: u32 = 1_000;
 
 /// How long tasks may take to end.
 #[derive(Clone, Copy, Debug)]
@@ -209,254 +188,6 @@ impl Subject {
     }
 }
 
-/// A wait in progress.
-struct Settling<'s> {
-    subject: &'s Subject,
-    limits: Limits,
-    watch: Stopwatch,
-    polls: PollTracker,
-    /// The virtual time that may still pass; `None` where the clock must not or cannot be moved.
-    horizon: Option<Duration>,
-    /// Whether the runtime's clock stands still, unless moved.
-    paused: bool,
-    /// Whether the clock stood still when the check began.
-    was_paused: bool,
-    /// Whether the clock may run in real time although it was paused.
-    may_resume: bool,
-    waited: Waited,
-}
-
-impl<'s> Settling<'s> {
-    fn new(subject: &'s Subject, limits: Limits) -> Self {
-        let movable = subject.is_here() && subject.is_current_thread();
-        let paused = movable && is_paused();
-        // With a paused clock, any await lets the clock jump to the next timer.
-        let asked = limits.horizon.or(paused.then_some(limits.wall));
-        let horizon = asked.filter(|_| movable && (paused || subject.own));
-        let (watch, polls) = (Stopwatch::start(), subject.track_polls());
-        let may_resume = limits.horizon.is_some();
-        Self {
-            subject,
-            limits,
-            watch,
-            polls,
-            horizon,
-            paused,
-            was_paused: paused,
-            may_resume,
-            waited: Waited::default(),
-        }
-    }
-
-    async fn run(mut self) -> Option<Unsettled> {
-        let left = self.wait().await;
-        self.waited.wall = self.watch.wall();
-        if left {
-            self.polls.update();
-            // A clock that must not run in real time would jump while another thread looks.
-            if !self.was_paused || self.may_resume {
-                self.set_paused(false);
-                self.subject.look_for_timers(&mut self.polls).await;
-            }
-        }
-        self.set_paused(self.was_paused);
-        (left && !self.subject.is_clear()).then_some(Unsettled { polls: self.polls, waited: self.waited })
-    }
-
-    /// Returns whether something is left.
-    async fn wait(&mut self) -> bool {
-        if self.paused {
-            // A task that has not been polled yet has opened nothing yet.
-            turn::come_to_rest(self.subject).await;
-        }
-        // With a paused clock no real time need pass, unless something shows that it must.
-        let mut settled =
-            if self.paused && self.may_move_the_clock() { Settled::MoveTheClock } else { Settled::Stopped };
-        loop {
-            settled = match settled {
-                Settled::Quiet => return false,
-                Settled::LimitReached => return true,
-                Settled::MoveTheClock => self.in_virtual_time().await,
-                Settled::Stopped => self.in_real_time().await,
-            };
-        }
-    }
-
-    /// Looks again and again: until the limit, and beyond it while something may still change.
-    async fn in_real_time(&mut self) -> Settled {
-        let held = self.paused && !self.may_resume;
-        if self.paused && !held {
-            // A paused runtime that waits for real time is idle, and would jump to the next timer, however far away.
-            self.set_paused(false);
-        }
-        let (mut pause, mut counts_reset) = (PAUSE_MIN, false);
-        let first = FIRST_LOOK.min(self.limits.wall);
-        let mut until = self.watch.wall().max(first);
-        loop {
-            if self.subject.is_quiet().await {
-                return Settled::Quiet;
-            }
-            self.polls.update();
-            let wall = self.watch.wall();
-            if !counts_reset && wall >= first / 2 {
-                // In the first half, a task may still be on its way to the line where it waits. Its polls in the second
-                // half tell its state.
-                self.subject.registry.reset_polls();
-                counts_reset = true;
-            }
-            if wall < until {
-                self.pause(pause.min(until - wall), held).await;
-                pause = (pause * 2).min(PAUSE_MAX);
-                continue;
-            }
-            if self.watch.undelayed() >= first
-                && let Some(settled) = self.look_ahead(held).await
-            {
-                return settled;
-            }
-            until = self.watch.wall() + LOOK_PAUSE;
-        }
-    }
-
-    async fn pause(&self, pause: Duration, held: bool) {
-        if held {
-            // The runtime polls its driver, and is never idle, so its clock does not jump.
-            thread::sleep(pause.min(HELD_PAUSE_MAX));
-            task::yield_now().await;
-        } else {
-            clock::sleep(pause).await;
-        }
-    }
-
-    /// What comes next when the limit for parked tasks has been reached; `None` for a longer wait.
-    async fn look_ahead(&mut self, held: bool) -> Option<Settled> {
-        if self.subject.is_clear() && self.watch.undelayed() >= self.limits.wall {
-            // Tasks that may stay work without a pause.
-            return Some(Settled::Quiet);
-        }
-        let (subject, within) = (self.subject, self.active_limit());
-        let idle = idle(&subject.handle);
-        let look = probe::look_ahead(subject.registry.clone(), subject.handle.clone(), idle, within);
-        let Prospect { activity, outside } = if held { without_idling(look).await } else { look.await };
-        // A clock that is held wakes nobody, and the caller's own pauses would count as activity.
-        let active = !held && activity != Activity::Waiting;
-        let limit = if !outside.is_empty() {
-            self.limits.outside
-        } else if self.may_move_the_clock() {
-            self.waited.limit = self.limits.wall;
-            return Some(Settled::MoveTheClock);
-        } else if active {
-            within
-        } else {
-            self.limits.wall
-        };
-        (self.waited.limit, self.waited.active) = (limit, active);
-        self.waited.outside = outside.iter().map(Outside::to_string).collect();
-        (self.watch.undelayed() >= limit).then_some(Settled::LimitReached)
-    }
-
-    /// How long threads may work, and timers be waited for, in wall time. Where the clock would be moved to the next timer,
-    /// but something open forbids it, as long as for something outside.
-    fn active_limit(&self) -> Duration {
-        let spared = self.horizon.is_some_and(|left| !left.is_zero());
-        if spared { self.limits.outside } else { self.limits.active }
-    }
-
-    fn may_move_the_clock(&self) -> bool {
-        self.horizon.is_some_and(|left| !left.is_zero()) && self.subject.nothing_outside()
-    }
-
-    /// Lets virtual time pass up to what is left of its limit. An idle runtime jumps from timer to timer.
-    async fn in_virtual_time(&mut self) -> Settled {
-        self.set_paused(true);
-        let guard = self.subject.registry.guard_clock(outside::registered(&self.subject.handle));
-        let mut watchdog = pin!(clock::sleep(VIRTUAL_WALL_MAX));
-        let mut left = self.horizon.unwrap_or_default();
-        // The steps grow, because most of the tasks that end at all end soon.
-        let mut step = left / VIRTUAL_STEPS;
-        let settled = loop {
-            let begun = time::Instant::now();
-            let stopped = select! {
-                // Virtual time stands still while a task is never idle, or a thread of the blocking pool is busy.
-                () = &mut watchdog => true,
-                () = time::sleep(step.min(left)) => false,
-            };
-            let passed = begun.elapsed();
-            left = left.saturating_sub(passed);
-            self.waited.virtual_time += passed;
-            // By now each task has had its first poll. Any other shows that it waits for time.
-            self.polls.begin_virtual();
-            if self.subject.is_quiet().await {
-                break Settled::Quiet;
-            }
-            if guard.is_tripped() {
-                // Something outside has appeared, and the clock runs again.
-                self.paused = false;
-                break Settled::Stopped;
-            }
-            if stopped {
-                // A task that stops virtual time is never idle, so it works, and may still end.
-                let limit = self.limits.active.max(VIRTUAL_WALL_ALL);
-                if self.watch.undelayed() < limit {
-                    break Settled::MoveTheClock;
-                }
-                (self.waited.limit, self.waited.active) = (limit, true);
-                break Settled::LimitReached;
-            }
-            if left.is_zero() {
-                // A task that was polled may read another clock than the runtime's.
-                let untouched = !self.subject.registry.polled_in_virtual_time(self.subject.since);
-                let waited = self.was_paused || self.watch.undelayed() >= self.limits.wall;
-                let over = untouched && waited && self.subject.nothing_outside();
-                break if over { Settled::LimitReached } else { Settled::Stopped };
-            }
-            step *= 10;
-        };
-        drop(guard);
-        self.polls.end_virtual();
-        self.horizon = Some(left);
-        if settled != Settled::MoveTheClock && self.may_resume {
-            self.set_paused(false);
-        }
-        settled
-    }
-
-    fn set_paused(&mut self, paused: bool) {
-        match (self.paused, paused) {
-            (false, true) => time::pause(),
-            (true, false) => time::resume(),
-            _ => {}
-        }
-        self.paused = paused;
-    }
-}
-
-/// Waits in such a way that the runtime is never idle, so that a paused clock does not jump.
-async fn without_idling<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(future);
-    poll_fn(|cx| {
-        let polled = future.as_mut().poll(cx);
-        if polled.is_pending() {
-            thread::sleep(HELD_PAUSE_MAX);
-            cx.waker().wake_by_ref();
-        }
-        polled
-    })
-    .await
-}
-
-#[derive(PartialEq, Eq)]
-enum Settled {
-    /// Nothing is left.
-    Quiet,
-    /// A limit is reached, and something is left.
-    LimitReached,
-    /// Only time can change something, and nothing outside would miss it.
-    MoveTheClock,
-    /// Real time has to pass.
-    Stopped,
-}
-
 /// How many threads of the blocking pool run a closure, or are about to.
 #[cfg(tokio_unstable)]
 pub(crate) fn busy(handle: &Handle) -> usize {
@@ -480,16 +211,4 @@ pub(crate) fn idle(handle: &Handle) -> usize {
 #[cfg(not(tokio_unstable))]
 pub(crate) fn idle(_: &Handle) -> usize {
     0
-}
-
-/// Whether the runtime's clock stands still while real time passes.
-fn is_paused() -> bool {
-    // Only the clock of a current_thread runtime can be paused. A paused clock stands still until the runtime is idle, so
-    // it shows the same time before and after the real clock has moved.
-    if Handle::current().runtime_flavor() != RuntimeFlavor::CurrentThread {
-        return false;
-    }
-    let (tokio, real) = (time::Instant::now(), Instant::now());
-    while Instant::now() == real {}
-    time::Instant::now() == tokio
 }

@@ -6,6 +6,7 @@
 
 mod baseline;
 pub(crate) mod command;
+mod exclusive;
 mod run;
 mod table;
 
@@ -307,11 +308,6 @@ fn sum(one: &[(usize, String)], other: &[(usize, String)]) -> Vec<(usize, String
 /// A file's name as every machine has it.
 fn plain(file: &str) -> String {
     shorten(file).replace('\\', "/")
-}
-
-/// The result of a lock, where a file system that knows no locks does as if.
-fn unless_unsupported(locked: io::Result<()>) -> io::Result<()> {
-    locked.or_else(|error| if error.kind() == io::ErrorKind::Unsupported { Ok(()) } else { Err(error) })
 }
 
 /// Prints a line past libtest, which keeps what a passing test prints to itself.

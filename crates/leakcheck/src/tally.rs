@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 use crate::{
     callers::{Callers, Origin, is_dependency},
     clock,
-    registry::{Alive, Observation, Polled, Registry},
+    registry::{Alive, Observation, Polled, Polls, Registry},
     report::{Body, Caller, Parent, Report, Survivors, shorten},
     sites::Site,
     threads::Poll,
@@ -132,13 +132,15 @@ impl PollTracker {
         let mut own = now.iter().filter(|poll| poll.task == task.id).peekable();
         // The number of polls comes first: on a machine that is short of processor time a short poll may last long, and a
         // task that was polled often did yield.
-        if task.polls.real + task.polls.in_virtual_time >= POLLS_OF_LIVE {
+        let Polls { real, in_virtual_time, never } = task.polls;
+        // One poll of each kind is no sign of life: a first poll that came late, or a slow ticker and a long wait.
+        if real.max(in_virtual_time) >= POLLS_OF_LIVE {
             State::Live
         } else if own.peek().is_some() {
             if own.any(|poll| self.is_stuck(poll)) { State::NeverYields } else { State::Live }
-        } else if task.polls.never {
+        } else if never {
             State::Starved
-        } else if task.polls.in_virtual_time > 0 && !matches!(self.next_timer, NextTimer::None) {
+        } else if in_virtual_time > 0 && !matches!(self.next_timer, NextTimer::None) {
             State::Timer
         } else {
             State::Parked

@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// How often and how long a thread looks for the driver's wait.
-const LOOK: Duration = Duration::from_micros(200);
+const LOOK: Duration = Duration::from_micros(100);
 const LOOK_MAX: Duration = Duration::from_millis(500);
 /// Threads that have worked for this long meanwhile are not about to rest.
 const WORK_MAX: Duration = Duration::from_millis(10);

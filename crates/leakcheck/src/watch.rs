@@ -90,7 +90,7 @@ impl Watch {
     /// What is alive at this moment, without waiting: for a metrics page or a signal handler. Any thread may call this,
     /// also one of another runtime.
     ///
-    /// Tasks that are about to end are counted too, so the report is no verdict. Blocking closures, and with the feature
+    /// Tasks that are about to end are counted too, so the report is no verdict; and one look tells no states. Blocking closures, and with the feature
     /// `count-only` tasks, are known only on the watched runtime.
     pub fn report(&self) -> Report {
         match Handle::try_current() {

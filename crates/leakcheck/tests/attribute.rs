@@ -128,6 +128,6 @@ fn a_failing_test_says_why() {
     let overdue = "overdue: the test's body had not returned after 300 ms (`deadline` gives more)";
     let hangs = format!("{overdue}, 1 task alive\n  the body waits: it was polled once\n");
     assert!(section("hangs").contains(&hangs), "{text}");
-    let blocks = format!("{overdue}\n  the body blocks its thread: it has been in one poll for under 1 s\n");
+    let blocks = format!("{overdue}\n  the body blocks its thread: it has been in one poll for ");
     assert!(section("blocks").contains(&blocks), "{text}");
 }

@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::{Ledger, Line, Older, unix};
-use crate::text::{list, string};
+use crate::text::json::{list, string};
 
 /// The lines with the most living tasks come first.
 impl Display for Ledger {

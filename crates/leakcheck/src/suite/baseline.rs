@@ -2,12 +2,14 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{File, OpenOptions},
-    io::{self, Read, Seek, Write},
+    fs, io,
     path::{Path, PathBuf},
 };
 
-use super::{Left, Test};
+use super::{
+    Left, Test,
+    exclusive::{Exclusive, replace},
+};
 
 /// A line, for the messages.
 const EXAMPLE: &str = "tests/pool.rs | the_pool_closes | src/pool.rs:17 | 2";
@@ -26,7 +28,7 @@ pub(super) struct Baseline {
 
 impl Baseline {
     pub(super) fn read(path: PathBuf) -> Result<Self, String> {
-        let text = locked(&path, false).and_then(|mut file| text(&mut file)).map_err(|error| {
+        let text = fs::read_to_string(&path).map_err(|error| {
             let (shown, here) = (path.display(), std::env::current_dir().unwrap_or_default());
             format!(
                 "cannot read the baseline LEAKCHECK_BASELINE={shown} in {}: {error}; make the file with `cargo leakcheck \
@@ -86,25 +88,19 @@ impl Baseline {
         entries.iter().filter_map(less).collect()
     }
 
-    /// Takes from the file what the test no longer needs. The lock keeps tests in other processes away meanwhile.
+    /// Takes from the file what the test no longer needs. Tests in other processes wait meanwhile.
     pub(super) fn shrink(&self, test: &Test, seen: &Left) -> Result<(), String> {
         let Some(entries) = self.entries.get(test) else { return Ok(()) };
         // Never more than was listed when this process began. It may be more than the file has now, if the test runs again.
         let kept = entries.iter().map(|(line, listed)| (line, needed(seen, line).min(*listed)));
         let kept: Vec<_> = kept.filter(|(_, tasks)| *tasks > 0).map(|(line, tasks)| entry(test, line, tasks)).collect();
-        let shrink = |mut file: File| {
-            let before = text(&mut file)?;
+        let shrink = || {
+            let _exclusive = Exclusive::over(&self.path)?;
+            let before = fs::read_to_string(&self.path)?;
             let after = with_lines_of(&before, test, &kept);
-            if before == after {
-                return Ok(());
-            }
-            file.rewind()?;
-            file.set_len(0)?;
-            file.write_all(after.as_bytes())
+            if before == after { Ok(()) } else { replace(&self.path, &after) }
         };
-        locked(&self.path, true)
-            .and_then(shrink)
-            .map_err(|error| format!("cannot shrink the baseline {}: {error}", self.shown()))
+        shrink().map_err(|error: io::Error| format!("cannot shrink the baseline {}: {error}", self.shown()))
     }
 
     fn listed(&self, test: &Test, line: &str) -> usize {
@@ -155,17 +151,4 @@ fn with_lines_of(before: &str, test: &Test, lines: &[String]) -> String {
     let (above, below) = others.split_at(place);
     let all = above.iter().copied().chain(lines.iter().map(String::as_str)).chain(below.iter().copied());
     all.map(|line| format!("{line}\n")).collect()
-}
-
-/// Opens the file, under a lock that holds while the file is open: alone to write, with others to read.
-fn locked(path: &Path, write: bool) -> io::Result<File> {
-    let file = OpenOptions::new().read(true).write(write).open(path)?;
-    super::unless_unsupported(if write { file.lock() } else { file.lock_shared() })?;
-    Ok(file)
-}
-
-fn text(file: &mut File) -> io::Result<String> {
-    let mut text = String::new();
-    file.read_to_string(&mut text)?;
-    Ok(text)
 }

@@ -3,13 +3,13 @@
 use std::{
     collections::BTreeMap,
     env,
-    fs::{self, OpenOptions},
-    io::{self, Read, Seek, Write},
+    fs::{self, File, OpenOptions},
+    io::{self, Read, Write},
     path::{Path, PathBuf},
     sync::LazyLock,
 };
 
-use super::{Group, Left, Outcome, Test};
+use super::{Group, Left, Outcome, Test, exclusive::Exclusive};
 
 /// The first word of the file, with the version of its form.
 const FORM: &str = "leakcheck-run-1";
@@ -39,8 +39,8 @@ impl Run {
         Self { path, head: format!("{FORM}\t{}\t{}\n", *RUN, one_line(&baseline)) }
     }
 
-    /// Appends what a check found, after a first line if the file is of another run. The lock makes both one step, for the
-    /// other threads and processes too.
+    /// Appends what a check found, after a first line if the file is of another run. Other threads and
+    /// processes wait meanwhile.
     pub(super) fn append(&self, test: &Test, outcome: Outcome, left: &Left) -> Result<(), String> {
         let mut text = format!("test\t{}\t{}\t{}\n", outcome.word(), one_line(&test.file), one_line(&test.name));
         for (line, Group { tasks, states }) in left {
@@ -57,27 +57,22 @@ impl Run {
         if let Some(folder) = self.path.parent() {
             fs::create_dir_all(folder)?;
         }
-        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&self.path)?;
-        super::unless_unsupported(file.lock())?;
-        let mut head = vec![0; self.head.len()];
-        let known = file.read_exact(&mut head).is_ok() && head == self.head.as_bytes();
-        if known {
-            file.seek(io::SeekFrom::End(0))?;
-            return file.write_all(text.as_bytes());
+        let _exclusive = Exclusive::over(&self.path)?;
+        let mut head = Vec::new();
+        // A file that is not there is one of another run.
+        let read = File::open(&self.path).and_then(|file| file.take(self.head.len() as u64).read_to_end(&mut head));
+        match read {
+            Ok(_) if head == self.head.as_bytes() => {
+                OpenOptions::new().append(true).open(&self.path)?.write_all(text.as_bytes())
+            }
+            _ => fs::write(&self.path, format!("{}{text}", self.head)),
         }
-        file.rewind()?;
-        file.set_len(0)?;
-        file.write_all(format!("{}{text}", self.head).as_bytes())
     }
 }
 
 impl Record {
     pub(super) fn read(path: &Path) -> io::Result<Self> {
-        let mut file = OpenOptions::new().read(true).open(path)?;
-        super::unless_unsupported(file.lock_shared())?;
-        let mut text = String::new();
-        file.read_to_string(&mut text)?;
-        Ok(Self::parse(&text))
+        fs::read_to_string(path).map(|text| Self::parse(&text))
     }
 
     fn parse(text: &str) -> Self {

@@ -8,8 +8,14 @@ use std::{
 
 use syn::{Attribute, Item, Type, UseTree, Visibility};
 
-/// The items of each module, by its path from the root, which is empty.
-pub(crate) struct Sources(BTreeMap<Vec<String>, Vec<Item>>);
+/// The modules, by their paths from the root, which is empty.
+pub(crate) struct Sources(BTreeMap<Vec<String>, Module>);
+
+struct Module {
+    items: Vec<Item>,
+    /// What has to be so that the module is compiled.
+    conditions: Vec<Attribute>,
+}
 
 /// An item, and the module that it stands in.
 pub(crate) type Place = (Vec<String>, Item);
@@ -25,11 +31,11 @@ impl Sources {
     /// Reads the modules from `lib.rs` on, but for those of unit tests.
     pub(crate) fn read(src: &Path) -> Self {
         let mut sources = Self(BTreeMap::new());
-        sources.add(Vec::new(), parse(&src.join("lib.rs")), src);
+        sources.add(Vec::new(), &[], parse(&src.join("lib.rs")), src);
         sources
     }
 
-    fn add(&mut self, path: Vec<String>, items: Vec<Item>, folder: &Path) {
+    fn add(&mut self, path: Vec<String>, conditions: &[Attribute], items: Vec<Item>, folder: &Path) {
         for item in &items {
             let Item::Mod(module) = item else { continue };
             if is_for_tests(&module.attrs) {
@@ -41,18 +47,24 @@ impl Sources {
                 Some((_, items)) => items.clone(),
                 None => parse(&file_of(folder, &name)),
             };
-            self.add([&path[..], &[name]].concat(), inner, &below);
+            let own = module.attrs.iter().filter(|attr| attr.path().is_ident("cfg")).cloned();
+            let conditions: Vec<_> = conditions.iter().cloned().chain(own).collect();
+            self.add([&path[..], &[name]].concat(), &conditions, inner, &below);
         }
-        self.0.insert(path, items);
+        self.0.insert(path, Module { items, conditions: conditions.to_vec() });
     }
 
     pub(crate) fn items(&self, module: &[String]) -> &[Item] {
-        self.0.get(module).map_or(&[], Vec::as_slice)
+        self.0.get(module).map_or(&[], |module| &module.items)
+    }
+
+    pub(crate) fn conditions(&self, module: &[String]) -> &[Attribute] {
+        self.0.get(module).map_or(&[], |module| &module.conditions)
     }
 
     /// All items of the crate, with their modules.
     pub(crate) fn all(&self) -> impl Iterator<Item = (&Vec<String>, &Item)> {
-        self.0.iter().flat_map(|(module, items)| items.iter().map(move |item| (module, item)))
+        self.0.iter().flat_map(|(path, module)| module.items.iter().map(move |item| (path, item)))
     }
 
     /// What the leaves of a `use` lead to, each with the name that it gets.

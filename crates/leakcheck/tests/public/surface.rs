@@ -12,7 +12,7 @@ use crate::{
 /// What the crate in this folder offers, in a fixed order.
 pub(crate) fn of(here: &Path) -> Vec<String> {
     let sources = Sources::read(&here.join("src"));
-    let mut surface = Surface { sources: &sources, lines: BTreeSet::new() };
+    let mut surface = Surface { sources: &sources, conditions: Vec::new(), lines: BTreeSet::new() };
     surface.add_module(&[], "leakcheck");
     let mut lines = surface.lines;
     lines.extend(features(&here.join("Cargo.toml")));
@@ -27,6 +27,8 @@ pub(crate) fn of(here: &Path) -> Vec<String> {
 
 struct Surface<'s> {
     sources: &'s Sources,
+    /// What has to be so that there is what is added now: those of its module, and of the `use` that leads to it.
+    conditions: Vec<Attribute>,
     lines: BTreeSet<String>,
 }
 
@@ -53,12 +55,19 @@ impl Surface<'_> {
     }
 
     /// Adds the line of an item, and of all that belongs to it.
-    fn add_item(&mut self, (module, item): &Place, path: &str, used_under: &[Attribute]) {
+    fn add_item(&mut self, place: &Place, path: &str, used_under: &[Attribute]) {
+        let outer = self.conditions.clone();
+        self.conditions.extend(used_under.iter().chain(self.sources.conditions(&place.0)).cloned());
+        self.add_whole(place, path);
+        self.conditions = outer;
+    }
+
+    fn add_whole(&mut self, (module, item): &Place, path: &str) {
         match item {
             Item::Mod(item) => {
                 self.add_module(&[&module[..], &[item.ident.to_string()]].concat(), path);
             }
-            Item::Fn(item) => self.add(&[used_under, &item.attrs].concat(), "", signature(path, &item.sig)),
+            Item::Fn(item) => self.add(&item.attrs, "", signature(path, &item.sig)),
             Item::Const(item) => self.add(&item.attrs, "", format!("const {path}: {}", text(&item.ty))),
             Item::Static(item) => self.add(&item.attrs, "", format!("static {path}: {}", text(&item.ty))),
             Item::Type(item) => {
@@ -122,12 +131,17 @@ impl Surface<'_> {
             self.sources.all().filter(|(_, item)| is_type(item) && name_of(item).as_deref() == Some(name)).count() == 1;
         let impls = self.sources.all().filter_map(|(of, item)| match item {
             Item::Impl(item) if type_name(&item.self_ty).as_deref() == Some(name) && (alone || of == module) => {
-                Some(item.clone())
+                Some((of.clone(), item.clone()))
             }
             _ => None,
         });
         let impls: Vec<_> = impls.collect();
-        impls.iter().filter(|item| !is_hidden(&item.attrs)).for_each(|item| self.add_impl(item, path));
+        for (of, item) in impls.iter().filter(|(_, item)| !is_hidden(&item.attrs)) {
+            let outer = self.conditions.clone();
+            self.conditions.extend(self.sources.conditions(of).iter().cloned());
+            self.add_impl(item, path);
+            self.conditions = outer;
+        }
     }
 
     fn add_impl(&mut self, item: &ItemImpl, path: &str) {
@@ -154,14 +168,18 @@ impl Surface<'_> {
 
     /// Adds a line, with those attributes that matter to whoever uses the item.
     fn add(&mut self, attrs: &[Attribute], of: &str, line: String) {
-        let mut words: Vec<_> = attrs
+        let mut words: Vec<_> = self
+            .conditions
             .iter()
+            .chain(attrs)
             .filter_map(|attr| match attr.path().get_ident()?.to_string().as_str() {
                 "cfg" => Some(format!("#[cfg({})]", said(attr))),
                 name @ ("non_exhaustive" | "must_use" | "deprecated") => Some(format!("#[{name}]")),
                 _ => None,
             })
             .collect();
+        words.sort();
+        words.dedup();
         words.push(line);
         if !of.is_empty() {
             words.push(format!("in impl{of}"));

@@ -86,7 +86,7 @@ fn a_body_that_blocks_its_thread_is_told_so() {
         for (report, polls) in [(locks.report, 1), (joins.report, 2), (sleeps.report, 1)] {
             assert_eq!((doing(&report), overdue(&report).polls), (Doing::Blocks, polls), "{report}");
             let text = report.to_string();
-            assert!(text.contains("\n  the body blocks its thread: it has been in one poll for under 1 s\n"), "{text}");
+            assert!(text.contains("\n  the body blocks its thread: it has been in one poll for "), "{text}");
         }
     }
     drop(held);
@@ -96,7 +96,10 @@ fn a_body_that_blocks_its_thread_is_told_so() {
 fn how_long_the_body_blocks_is_said() {
     let found = Checker::current_thread().deadline(Duration::from_millis(1_600)).find(|| async { block() });
     let text = found.report.to_string();
-    assert!(text.contains("the body blocks its thread: it has been in one poll for 1 s\n"), "{text}");
+    // On a busy machine the second look may come late.
+    assert!(text.contains("the body blocks its thread: it has been in one poll for "), "{text}");
+    assert!(!text.contains("for under 1 s"), "{text}");
+    assert!(overdue(&found.report).in_poll >= Duration::from_millis(1_500), "{text}");
 }
 
 #[test]

@@ -14,8 +14,8 @@ async fn leaks_one() {
 }
 
 pub(crate) const MORE: u32 = line!() + 6;
-/// Two of one line, and a ticker of another.
-#[leakcheck::test]
+/// Two of one line, and a ticker of another, which would be given longer to end.
+#[leakcheck::test(settle = "200ms")]
 #[ignore = "a sample"]
 async fn leaks_more() {
     for _ in 0..2 {
