@@ -44,12 +44,12 @@ const NESTED: &str = "remove `#[leakcheck::test]`, and run the body in \
                       `leakcheck::Checker::current_thread().assert(move || async move { … })`";
 
 /// The attributes of the test itself, and those of the `async fn` inside of it, in the order in which they were written.
-pub(crate) fn split(attrs: Vec<Attribute>) -> (Vec<Attribute>, Vec<Attribute>) {
+pub(crate) fn split(attrs: &[Attribute]) -> (Vec<Attribute>, Vec<Attribute>) {
     let (mut outer, mut inner) = (Vec::new(), Vec::new());
     for attr in attrs {
         let (for_test, for_body) = halves(&attr.meta);
         outer.extend(for_test.map(|meta| Attribute { meta, ..attr.clone() }));
-        inner.extend(for_body.map(|meta| Attribute { meta, ..attr }));
+        inner.extend(for_body.map(|meta| Attribute { meta, ..attr.clone() }));
     }
     (outer, inner)
 }
@@ -94,7 +94,7 @@ pub(crate) fn without_faults(attrs: Vec<Attribute>) -> Vec<Attribute> {
 
 /// The first attribute that is for the body.
 pub(crate) fn first_for_body(attrs: &[Attribute]) -> Option<String> {
-    split(attrs.to_vec()).1.first().map(|attr| written(attr.path()))
+    split(attrs).1.first().map(|attr| written(attr.path()))
 }
 
 fn fault(meta: &Meta) -> Option<String> {

@@ -98,7 +98,7 @@ impl Function {
     /// the test's log.
     fn into_test(self, args: &Args) -> TokenStream {
         let Self { attrs, vis, sig, body } = self;
-        let (outer, inner) = attrs::split(attrs);
+        let (outer, inner) = attrs::split(&attrs);
         let (fn_token, name) = (sig.fn_token, &sig.ident);
         let crate_path = args.crate_path.as_ref().map_or_else(|| quote!(::leakcheck), ToTokens::to_token_stream);
         let (run, output) = match &sig.output {

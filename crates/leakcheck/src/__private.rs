@@ -3,15 +3,20 @@
 use std::{
     fmt,
     num::NonZero,
+    pin::Pin,
     process::{ExitCode, Termination},
     thread,
 };
 
 use crate::checker::Checker;
 
+/// A body of which no type is left but that of its value. So what drives a body is compiled once, and not for each test.
+type Body<T> = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = T>>> + Send>;
+
 /// A test without a return type.
 #[track_caller]
-pub fn run_unit<F: Future<Output = ()>>(checker: Checker, body: impl FnOnce() -> F + Send + 'static) {
+pub fn run_unit<F: Future<Output = ()> + 'static>(checker: Checker, body: impl FnOnce() -> F + Send + 'static) {
+    let body: Body<()> = Box::new(|| Box::pin(body()));
     checker.assert(body);
 }
 
@@ -19,10 +24,11 @@ pub fn run_unit<F: Future<Output = ()>>(checker: Checker, body: impl FnOnce() ->
 #[track_caller]
 pub fn run<F>(checker: Checker, body: impl FnOnce() -> F + Send + 'static) -> ExitCode
 where
-    F: Future,
+    F: Future + 'static,
     F::Output: Termination,
 {
-    checker.assert_unless(|code| *code != ExitCode::SUCCESS, || async { body().await.report() })
+    let body: Body<ExitCode> = Box::new(|| Box::pin(async { body().await.report() }));
+    checker.assert_unless(|code| *code != ExitCode::SUCCESS, body)
 }
 
 /// As [`run`], for wrappers such as serial_test's, which take what a test returns for a `Result`.
@@ -33,7 +39,7 @@ where
 #[track_caller]
 pub fn run_wrapped<F>(checker: Checker, body: impl FnOnce() -> F + Send + 'static) -> Result<(), Printed>
 where
-    F: Future,
+    F: Future + 'static,
     F::Output: Termination,
 {
     if run(checker, body) == ExitCode::SUCCESS { Ok(()) } else { Err(Printed) }

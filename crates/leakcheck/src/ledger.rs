@@ -13,9 +13,9 @@ use std::{
 };
 
 pub(crate) use self::counts::Counts;
-#[cfg(all(test, leakcheck_loom))]
-pub(crate) use self::counts::models;
 use self::counts::{LINES_MAX, Total, place};
+#[cfg(all(test, leakcheck_loom))]
+pub(crate) use self::counts::{count_alone, count_among_others, read};
 pub use self::course::{Convergence, Course, LineCourse};
 #[cfg(feature = "metrics")]
 pub use self::metrics::TaskCollector;

@@ -11,8 +11,9 @@ use crate::{hash::Spread, lock::lock};
 
 /// Entries of the caches, from the first to the last that is tried. The first is enough for a test, and small enough to be
 /// made for each; the others are made for the programs that need them.
-const CACHE_LEN: usize = 256;
-const LARGER: [usize; 2] = [4_096, 65_536];
+const SMALL: usize = 256;
+const MEDIUM: usize = 4_096;
+const LARGE: usize = 65_536;
 /// How many entries of a cache are tried for one location.
 const PROBES: usize = 4;
 
@@ -30,15 +31,17 @@ pub(crate) struct Known {
 /// Spawn locations by number. A record keeps the number only, and so do the counters of the ledger.
 ///
 /// The memory is bounded by the program's text: the compiler made each location.
+#[derive(Default)]
 pub(crate) struct Sites {
     /// Some of the entries of `all`, so that the hot path takes no lock. An entry is never replaced.
-    cache: Cache,
-    larger: [OnceLock<Cache>; LARGER.len()],
+    small: Cache<SMALL>,
+    medium: OnceLock<Cache<MEDIUM>>,
+    large: OnceLock<Cache<LARGE>>,
     all: Mutex<All>,
 }
 
 /// Entries by the location's address.
-struct Cache(Box<[OnceLock<(usize, Known)>]>);
+struct Cache<const LEN: usize>(Box<[OnceLock<(usize, Known)>; LEN]>);
 
 #[derive(Default)]
 struct All {
@@ -47,9 +50,9 @@ struct All {
     sites: Vec<Site>,
 }
 
-impl Default for Sites {
+impl<const LEN: usize> Default for Cache<LEN> {
     fn default() -> Self {
-        Self { cache: Cache::new(CACHE_LEN), larger: Default::default(), all: Mutex::default() }
+        Self(boxed())
     }
 }
 
@@ -57,21 +60,21 @@ impl Sites {
     /// The location's number and its allowance. The closure is called for a location's first task only.
     pub(crate) fn intern(&self, site: Site, allowance: impl FnOnce() -> u32) -> Known {
         let address = std::ptr::from_ref(site).addr();
-        self.cache.find(address).unwrap_or_else(|| self.intern_elsewhere(address, site, allowance))
+        self.small.find(address).unwrap_or_else(|| self.intern_elsewhere(address, site, allowance))
     }
 
     /// In a program of more than some hundred spawn locations, or for the first task of one.
     #[cold]
     fn intern_elsewhere(&self, address: usize, site: Site, allowance: impl FnOnce() -> u32) -> Known {
-        let larger = self.larger.iter().map_while(OnceLock::get);
-        if let Some(known) = larger.filter_map(|cache| cache.find(address)).next() {
+        let medium = self.medium.get().and_then(|cache| cache.find(address));
+        if let Some(known) = medium.or_else(|| self.large.get()?.find(address)) {
             return known;
         }
         let known = lock(&self.all).intern(address, site, allowance);
         // The first cache that has a place. A location for which none has is looked up in `all` each time.
-        let make =
-            |(cache, len): (&'_ OnceLock<Cache>, usize)| cache.get_or_init(|| Cache::new(len)).keep(address, known);
-        let _kept = self.cache.keep(address, known) || self.larger.iter().zip(LARGER).any(make);
+        let _kept = self.small.keep(address, known)
+            || self.medium.get_or_init(Cache::default).keep(address, known)
+            || self.large.get_or_init(Cache::default).keep(address, known);
         known
     }
 
@@ -95,11 +98,7 @@ impl All {
     }
 }
 
-impl Cache {
-    fn new(len: usize) -> Self {
-        Self((0..len).map(|_| OnceLock::new()).collect())
-    }
-
+impl<const LEN: usize> Cache<LEN> {
     fn find(&self, address: usize) -> Option<Known> {
         let found = self.entries(address).map_while(OnceLock::get).find(|entry| entry.0 == address);
         found.map(|entry| entry.1)
@@ -112,7 +111,13 @@ impl Cache {
     }
 
     fn entries(&self, address: usize) -> impl Iterator<Item = &OnceLock<(usize, Known)>> {
-        // Locations lie 24 bytes apart. Each length is a power of two.
-        (address / 8..).take(PROBES).map(|index| &self.0[index & (self.0.len() - 1)])
+        // Locations lie 24 bytes apart.
+        (address / 8..).take(PROBES).map(|index| &self.0[index % LEN])
     }
+}
+
+/// An array on the heap, which is never on the stack.
+pub(crate) fn boxed<T: Default, const LEN: usize>() -> Box<[T; LEN]> {
+    let all: Box<[T]> = (0..LEN).map(|_| T::default()).collect();
+    all.try_into().unwrap_or_else(|_| unreachable!("as many as the array has"))
 }

@@ -1,7 +1,7 @@
 //! A report as text.
 
 use std::{
-    fmt::{self, Display, Formatter, Write},
+    fmt::{self, Display, Formatter},
     io::IsTerminal,
     time::Duration,
 };

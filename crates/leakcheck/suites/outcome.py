@@ -1,5 +1,6 @@
 """Reads what `cargo test` printed: outcomes, times, and leakcheck's reports."""
 
+import fnmatch
 import re
 from collections import Counter, defaultdict
 
@@ -7,7 +8,7 @@ RUNNING = re.compile(r"^\s*Running (?:unittests )?(\S+) \(\S*?([\w-]+?)-[0-9a-f]
 TEST = re.compile(r"\btest (\S+)(?: - should panic)? \.\.\. (ok|FAILED|ignored)")
 SECTION = re.compile(r"^---- (\S+) stdout ----$")
 RESULT = re.compile(r"^test result: .*finished in ([\d.]+)s")
-HEAD = re.compile(r"(?:^|: |, )(leak: .*|the (?:test's )?body (?:had )?(?:not|never) returned.*)$")
+HEAD = re.compile(r"(?:^|: |, )((?:leak|overdue): .*)$")
 GROUP = re.compile(r"^  (\d+) tasks? spawned at (.+?:\d+:\d+): (.*)$")
 BLOCKING = re.compile(r"^  (\d+) blocking threads? still")
 WAITED = re.compile(r"^  (waited .*?)(?:: `|$)")
@@ -22,7 +23,8 @@ class Report:
         self.head, self.lines, self.tasks = lines[0], lines, Counter()
         self.states = defaultdict(set)
         self.waited = next((waited[1] for line in lines if (waited := WAITED.match(line))), "")
-        for line in lines[1:]:
+        # What is alive beside a body that has not ended is not left.
+        for line in lines[1:] if self.head.startswith("leak: ") else ():
             if group := GROUP.match(line):
                 place = short(group[2])
                 self.tasks[place] += int(group[1])
@@ -93,6 +95,14 @@ class Run:
                 yield test, was, outcome, first_panic(self.said.get(test, []))
         for test in sorted(before.outcomes.keys() - self.outcomes.keys()):
             yield test, before.outcomes[test], "missing", ""
+
+
+def verdict(project, place):
+    """What was judged of this line in projects.toml, and why."""
+    for judged in project.get("judged", []):
+        if any(fnmatch.fnmatchcase(place, f"*{judged['line']}{end}") for end in ("", ":*")):
+            return judged["verdict"], judged["why"]
+    return "not judged", "Read the project's code, and add a judgement to projects.toml."
 
 
 def report(lines):

@@ -94,11 +94,12 @@ class Copy:
         return ATTRIBUTE.sub(swapped, text), count
 
     def _added(self, name, test):
-        """The arguments that the settings add to this test."""
+        """The arguments that the first setting for this test adds."""
         for setting in self.settings:
             files, tests = setting.get("files", ["*"]), setting.get("tests", ["*"])
             if matches(name.as_posix(), files) and matches(test, tests):
-                yield setting["arguments"]
+                return [setting["arguments"]]
+        return []
 
 
 def matches(text, patterns):

@@ -101,7 +101,7 @@ class Outcome(unittest.TestCase):
         self.assertEqual(Run(PRINTED).signature(), self.run_read.signature())
 
     def test_a_body_that_did_not_return_is_a_report_without_a_line(self):
-        for head in "leak: the test's body never returned", "the body had not returned after 30 s (`deadline`)":
+        for head in "leak: the test's body never returned", "overdue: the body had not returned after 30 s (`deadline`)":
             text = PRINTED.replace("assertion failed: early", head)
             self.assertEqual(Run(text).reports[BROKEN].tasks, {"the body": 1}, head)
 
@@ -137,7 +137,8 @@ class Swap(unittest.TestCase):
         self.assertEqual(self.swap(text), (text, 0, 1))
 
     def test_settings_add_arguments_to_the_tests_they_name(self):
-        settings = [{"files": ["tests/*"], "tests": ["slow*"], "arguments": 'horizon = "31s"'}]
+        settings = [{"files": ["tests/*"], "tests": ["slow*"], "arguments": 'horizon = "31s"'},
+                    {"tests": ["slow*"], "arguments": 'horizon = "2s"'}]
         text = "#[tokio::test(start_paused = true)]\nasync fn slow_one() {}\n#[tokio::test]\nasync fn other() {}"
         swapped, count, _ = self.swap(text, settings)
         self.assertEqual(count, 2)

@@ -108,8 +108,12 @@ fn a_body_that_blocks_is_no_reason_to_go_without_the_lines_of_tasks() {
         tokio::time::sleep(Duration::from_millis(50)).await;
         std::thread::sleep(Duration::from_secs(600));
     };
-    let [current, multi] = both().map(|checker| checker.deadline(Duration::from_millis(500)).find(body).report);
-    assert!(awaits(&multi, "// AWAITED") && multi.no_await_lines.is_none(), "{multi}");
+    let [current, multi] = both().map(|checker| checker.deadline(Duration::from_millis(500)));
+    let current = current.find(body).report;
+    // The first dump of a process reads its debug information, and a busy machine may need longer for that than a dump may take.
+    let mut dumps = (0..3).map(|_| multi.clone().find(body).report);
+    let came_back = |report: &Report| report.no_await_lines.is_none() && awaits(report, "// AWAITED");
+    assert!(dumps.any(|report| came_back(&report)), "none of three dumps of a multi_thread runtime came back");
     assert!(
         current.to_string().contains("no await lines: a task dump needs the thread that the body blocks\n"),
         "{current}"

@@ -14,7 +14,7 @@ fn text(attrs: &[Attribute]) -> String {
 
 /// Where each attribute goes: to the test, to the body.
 fn goes(tokens: TokenStream) -> (String, String) {
-    let (outer, inner) = split(attributes(tokens));
+    let (outer, inner) = split(&attributes(tokens));
     (text(&outer), text(&inner))
 }
 

@@ -12,6 +12,7 @@ use std::{cell::Cell, sync::Mutex, sync::OnceLock};
 use crate::{
     atomic::{AtomicU64, Ordering},
     lock::lock,
+    sites::boxed,
 };
 
 /// The counters that the registry has at most: those of 16,383 spawn lines, and in the first place those of all others.
@@ -34,11 +35,12 @@ pub(crate) struct Total {
 /// The counters of all lines, by the number that `Sites` gave the line.
 pub(crate) struct Counts {
     /// By the thread's number.
-    own: Box<[OnceLock<Table>]>,
+    own: Box<[OnceLock<Table>; NUMBERS]>,
     shared: OnceLock<Table>,
 }
 
-struct Table(Box<[OnceLock<Box<[Counters]>>]>);
+/// Arrays, and not slices: the compiler then knows that no place lies outside of them.
+struct Table(Box<[OnceLock<Box<[Counters; CHUNK]>>; LINES_MAX / CHUNK]>);
 
 #[derive(Default)]
 struct Counters {
@@ -49,7 +51,7 @@ struct Counters {
 
 impl Default for Counts {
     fn default() -> Self {
-        Self { own: (0..NUMBERS).map(|_| OnceLock::new()).collect(), shared: OnceLock::new() }
+        Self { own: boxed(), shared: OnceLock::new() }
     }
 }
 
@@ -93,33 +95,33 @@ impl Counts {
 ///
 /// `Release`, and `Acquire` in `read`: a task's end comes after its spawn, on whichever threads, so a reader that has seen the end
 /// in a counter sees the spawn in another.
-fn count_alone(counter: &AtomicU64) {
+pub(crate) fn count_alone(counter: &AtomicU64) {
     counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Release);
 }
 
 /// Counts on a counter of several threads.
-fn count_among_others(counter: &AtomicU64) {
+pub(crate) fn count_among_others(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Release);
 }
 
-fn read(counter: &AtomicU64) -> u64 {
+pub(crate) fn read(counter: &AtomicU64) -> u64 {
     counter.load(Ordering::Acquire)
 }
 
 impl Table {
     fn new() -> Self {
-        Self((0..LINES_MAX / CHUNK).map(|_| OnceLock::new()).collect())
+        Self(boxed())
     }
 
     fn counters(&self, line: u32) -> &Counters {
         let place = place(line);
-        let chunk = self.0[place / CHUNK].get_or_init(|| (0..CHUNK).map(|_| Counters::default()).collect());
+        let chunk = self.0[place / CHUNK].get_or_init(boxed);
         &chunk[place % CHUNK]
     }
 
     fn add_to(&self, totals: &mut [Total], add: impl Fn(&mut Total, &Counters)) {
         for (chunk, totals) in self.0.iter().zip(totals.chunks_mut(CHUNK)) {
-            for (counters, total) in chunk.get().into_iter().flatten().zip(totals) {
+            for (counters, total) in chunk.get().into_iter().flat_map(|chunk| chunk.iter()).zip(totals) {
                 add(total, counters);
             }
         }
@@ -178,11 +180,6 @@ impl Drop for Keeper {
             *lock(&TAKEN) &= !(1 << self.0);
         }
     }
-}
-
-#[cfg(all(test, leakcheck_loom))]
-pub(crate) mod models {
-    pub(crate) use super::{count_alone, count_among_others, read};
 }
 
 #[cfg(all(test, not(leakcheck_loom)))]

@@ -206,7 +206,7 @@ impl<'a> Readings<'a> {
         let low = late.iter().min_by_key(|point| point.left).map_or(last, |point| **point);
         let between = self.spawned_between(&points, &high, &low);
         // Tasks that were spawned before, and only came of age, are none of these spawns.
-        let left = (low.left.cast_signed() - high.left.cast_signed()).min(between.cast_signed());
+        let left = (low.left as i64 - high.left as i64).min(between as i64);
         let noise = if early.len().min(late.len()) >= READINGS_ENOUGH {
             GROWTH_MIN
         } else {
@@ -215,7 +215,7 @@ impl<'a> Readings<'a> {
         let per = |tasks: f64| if between == 0 { 0.0 } else { tasks / between as f64 };
         let at_most = if between == 0 { 1.0 } else { per(noise as f64).min(1.0) };
         let oldest = self.oldest(&points);
-        let course = if left > noise.cast_signed() {
+        let course = if left > noise as i64 {
             match oldest {
                 None => Course::Grows,
                 Some(Moved { same: true, .. }) => Course::Leaks,

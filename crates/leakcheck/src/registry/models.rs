@@ -10,7 +10,7 @@ use loom::{model, sync::Arc, thread};
 use super::slot::{Ended, Record, Slot};
 use crate::{
     atomic::{AtomicU64, Ordering},
-    ledger::models::{count_alone, count_among_others, read},
+    ledger::{count_alone, count_among_others, read},
 };
 
 /// Each field follows from the id, so a record that mixes two tasks is seen.
