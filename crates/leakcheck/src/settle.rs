@@ -191,6 +191,11 @@ impl<'s> Settling<'s> {
         let Prospect { activity, outside } = if held { without_idling(look).await } else { look.await };
         // A clock that is held wakes nobody, and the caller's own pauses would count as activity.
         let active = !held && activity != Activity::Waiting;
+        if outside.is_empty() && !active && (self.waited.active || !self.waited.outside.is_empty()) {
+            // What has just ended may have woken a task that has yet to run, so the next look decides.
+            (self.waited.active, self.waited.outside) = (false, Vec::new());
+            return None;
+        }
         let limit = if !outside.is_empty() {
             self.limits.outside
         } else if self.may_move_the_clock() {
