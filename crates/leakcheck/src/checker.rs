@@ -15,9 +15,11 @@ use crate::{
     body::BodyControl,
     children, dump,
     hooks::{Attach, attach},
+    limits::Limits,
     own::{Flavor, OwnRuntime},
     report::{Body, BodyError, Report},
-    settle::{Limits, Subject},
+    settle::settle,
+    subject::Subject,
     suite::{Running, Suite, Test},
     supervise::{Message, supervise},
     text::LEAK,
@@ -351,7 +353,7 @@ impl Checker {
             Err(payload) => (Err(BodyError::Panicked(payload)), Body::Panicked),
         };
         send(Message::BodyEnded(value));
-        let left = if subject.is_empty() { None } else { runtime.block_on(subject.settle(self.limits)) };
+        let left = if subject.is_empty() { None } else { runtime.block_on(settle(&subject, self.limits)) };
         let mut report = subject.verdict(left.as_ref(), ended);
         // This thread drives the body, and is none of a multi_thread runtime's.
         report.children = children::of(subject.registry.threads.numbers().into_iter().chain(threads::own_number()));
@@ -376,7 +378,7 @@ impl Checker {
             // This thread drives the runtime, and the caller looks at this thread from outside.
             watch.registry().threads.set_driving();
             let registry = watch.registry().clone();
-            builder.on_thread_park(move || registry.check_clock_before_park());
+            builder.on_thread_park(move || registry.clock_guard.before_park(&registry.threads));
         }
         watch.registry().threads.mark_current();
         let runtime = self.flavor.build(&mut builder);

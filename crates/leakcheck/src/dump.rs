@@ -5,8 +5,6 @@
 //! runtime is never dropped.
 
 use std::{
-    cmp::Reverse,
-    collections::BTreeMap,
     sync::{
         Arc,
         mpsc::{Receiver, channel},
@@ -21,9 +19,10 @@ use crate::{
     overdue::Doing,
     own::OwnRuntime,
     registry::Registry,
-    report::{Await, Body, Report},
+    report::{Body, Report},
 };
 
+mod lines;
 #[cfg_attr(
     not(all(
         tokio_unstable,
@@ -35,24 +34,12 @@ use crate::{
 )]
 mod traces;
 
+pub(crate) use self::lines::Lines;
 use self::traces::MISSING;
 pub(crate) use self::traces::{body_lines, rooted, task_lines};
 
 /// How long a task dump may take.
 pub(crate) const DUMP_MAX: Duration = Duration::from_secs(2);
-
-/// What is awaited, by file, line and column of the spawn.
-type ByPlace = BTreeMap<(String, u32, u32), Vec<Await>>;
-
-/// What a dump says.
-#[derive(Default)]
-pub(crate) struct Lines {
-    /// Of the body, if it was asked.
-    pub(crate) body: Vec<String>,
-    tasks: ByPlace,
-    /// Why there are no lines of tasks.
-    why: Option<String>,
-}
 
 /// Why a dump of what is left would give nothing, if that is known before. `one_thread` says that the runtime's tasks share
 /// one thread with the dump.
@@ -111,21 +98,4 @@ pub(crate) fn without_answer(report: Report) -> Report {
     };
     let why = format!("the task dump did not come back within {} s{why}", DUMP_MAX.as_secs());
     Report { no_await_lines: Some(why), ..report }
-}
-
-impl Lines {
-    fn added_to(mut self, mut report: Report) -> Report {
-        for group in &mut report.survivors {
-            let place = (group.file.clone(), group.line, group.column);
-            group.awaits = self.tasks.remove(&place).unwrap_or_default();
-            group.awaits.sort_by_key(|line| Reverse(line.count));
-        }
-        report.body_awaits = self.body;
-        let none = report.body_awaits.is_empty() && report.survivors.iter().all(|group| group.awaits.is_empty());
-        report.no_await_lines = self.why.or_else(|| {
-            let why = "the dump names no line of yours: optimised builds and foreign primitives hide them";
-            none.then(|| why.to_owned())
-        });
-        report
-    }
 }

@@ -178,7 +178,7 @@ impl Hooks {
                 }))
                 .on_after_task_poll(chain(registry, self.after_poll, |own, _| {
                     own.threads.leave();
-                    own.check_clock();
+                    own.clock_guard.after_poll();
                 }));
         }
     }

@@ -15,6 +15,7 @@ Or ask for leakcheck's feature `count-only`: it counts what is left, and cannot 
 forget what lived before a scope."
 );
 
+mod ahead;
 mod allow;
 mod atomic;
 mod body;
@@ -27,16 +28,19 @@ mod growth;
 mod hash;
 mod hooks;
 mod ledger;
+mod limits;
 mod lock;
 mod outside;
 mod overdue;
 mod own;
 mod panics;
+mod pool;
 mod probe;
 mod registry;
 mod report;
 mod settle;
 mod sites;
+mod subject;
 mod suite;
 mod supervise;
 mod tally;

@@ -10,9 +10,8 @@ use std::fmt;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::{
-    lock::lock,
+    pool::busy,
     probe::{self, Wait},
-    settle::busy,
     threads::Threads,
 };
 
@@ -78,15 +77,9 @@ pub(crate) struct Seen {
     own: Vec<u32>,
 }
 
-/// Forgets what `has_begun` knew.
-pub(crate) fn begin_anew(threads: &Threads) {
-    *lock(&threads.seen) = Seen::default();
-}
-
 /// Whether a plain thread of the test acts, or a child lives. Cheap while no thread is started anywhere, so that a runtime
 /// may ask each time it is about to be idle. A thread that was woken no longer waits, even if it has had no processor yet.
-pub(crate) fn has_begun(threads: &Threads) -> bool {
-    let mut seen = lock(&threads.seen);
+pub(crate) fn has_begun(threads: &Threads, seen: &mut Seen) -> bool {
     let newest = newest();
     let started = newest.is_empty() || newest != seen.newest;
     if started {

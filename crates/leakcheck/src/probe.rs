@@ -8,21 +8,10 @@ use std::{
     collections::HashMap,
     ffi::OsString,
     fs,
-    future::poll_fn,
-    sync::{Arc, Mutex},
-    task::{Poll, Waker},
-    thread,
     time::{Duration, Instant},
 };
 
-use tokio::runtime::Handle;
-
-use crate::{
-    lock::lock,
-    outside::{self, Outside},
-    registry::Registry,
-    threads::{self, Threads},
-};
+use crate::threads::{self, Threads};
 
 /// What the threads of a runtime are about to do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,44 +22,6 @@ pub(crate) enum Activity {
     Waiting,
     /// The system does not tell.
     Unknown,
-}
-
-/// How long the probe's thread waits before a look, so that a runtime with nothing to do has come to rest.
-const REST: Duration = Duration::from_millis(2);
-
-/// What may still end a runtime's tasks.
-pub(crate) struct Prospect {
-    pub(crate) activity: Activity,
-    pub(crate) outside: Vec<Outside>,
-}
-
-/// Looks from a thread of its own, since the caller's thread may be one of those looked at. `idle` is the number of idle
-/// threads of the blocking pool: each of them waits with a limit, and ends no task when the limit is reached.
-pub(crate) async fn look_ahead(registry: Arc<Registry>, handle: Handle, idle: usize, within: Duration) -> Prospect {
-    let answer: Arc<Mutex<(Option<Prospect>, Option<Waker>)>> = Arc::default();
-    let shared = answer.clone();
-    let started = thread::Builder::new().name("leakcheck-probe".into()).spawn(move || {
-        let mut activity = Activity::Waiting;
-        for _ in 0..2 {
-            thread::sleep(REST);
-            if activity == Activity::Waiting {
-                activity = look(&registry.threads, idle, within);
-            }
-        }
-        let outside = outside::look(&handle, &registry.threads, idle);
-        let mut answer = lock(&shared);
-        answer.0 = Some(Prospect { activity, outside });
-        answer.1.take().into_iter().for_each(Waker::wake);
-    });
-    if started.is_err() {
-        return Prospect { activity: Activity::Unknown, outside: Vec::new() };
-    }
-    poll_fn(|cx| {
-        let mut answer = lock(&answer);
-        answer.1 = Some(cx.waker().clone());
-        answer.0.take().map_or(Poll::Pending, Poll::Ready)
-    })
-    .await
 }
 
 /// Looks once. The calling thread must not be one of those looked at.
@@ -249,6 +200,8 @@ impl Call {
 
 #[cfg(test)]
 mod tests {
+    use std::{sync::Arc, thread};
+
     use super::*;
 
     #[test]

@@ -16,7 +16,6 @@ mod polls;
 mod slot;
 
 use std::{
-    borrow::Cow,
     collections::HashMap,
     hash::BuildHasherDefault,
     sync::{
@@ -29,7 +28,8 @@ use tokio::task;
 
 pub(crate) use self::polls::{Polled, Polls};
 use self::{
-    clock_guard::NO_GUARD,
+    allowances::Allowances,
+    clock_guard::ClockGuard,
     polls::{ALL_BUT_REAL, EVER_ONLY},
     slot::{Ended, Record, Slot},
 };
@@ -38,7 +38,7 @@ use crate::{
     callers::Callers,
     clock,
     hash::{Spread, number},
-    ledger::Counts,
+    ledger::counts::Counts,
     lock::lock,
     panics::{Panic, Panics},
     sites::{Known, Site, Sites},
@@ -78,11 +78,7 @@ pub(crate) struct Registry {
     sites: Sites,
     counts: Counts,
     begun_ms: u64,
-    allow: Vec<Allow>,
-    /// Tasks alive under each allowance: those given first, then the daemons by name.
-    allowed: Mutex<Vec<(Cow<'static, str>, usize)>>,
-    /// The sum of these, each up to its allowance's number. Changed under their lock.
-    allowed_alive: AtomicUsize,
+    pub(crate) allowances: Allowances,
     /// 64 bits, since a program may begin a scope for each request, and 32 bits of them are used up in days. The ordering
     /// is relaxed: a task that is spawned after a scope has begun sees the scope's generation, by the order of accesses to
     /// this one variable; a task for which there is no "after" may be in the scope or not.
@@ -93,8 +89,7 @@ pub(crate) struct Registry {
     counting: AtomicU32,
     /// Whether polls were counted before the first task was spawned, and have been since.
     from_start: AtomicBool,
-    /// How many sockets may be registered while virtual time passes; `NO_GUARD` while it does not.
-    clock_guard: AtomicU64,
+    pub(crate) clock_guard: ClockGuard,
     pub(crate) threads: Threads,
     pub(crate) panics: Panics,
     pub(crate) callers: Callers,
@@ -118,14 +113,12 @@ impl Registry {
             sites: Sites::default(),
             counts: Counts::default(),
             begun_ms: clock::coarse_ms(),
-            allowed: Mutex::new(allow.iter().map(|allow| (allow.to_string().into(), 0)).collect()),
-            allow,
-            allowed_alive: AtomicUsize::new(0),
+            allowances: Allowances::new(allow),
             generation: AtomicU64::new(0),
             observers: AtomicU32::new(0),
             counting: AtomicU32::new(0),
             from_start: AtomicBool::new(false),
-            clock_guard: AtomicU64::new(NO_GUARD),
+            clock_guard: ClockGuard::default(),
             threads: Threads::default(),
             panics: Panics::default(),
             callers: Callers::default(),
@@ -138,13 +131,13 @@ impl Registry {
         if threads::ended_before_spawn() == id {
             return;
         }
-        let Known { index, allowance } = self.sites.intern(site, || self.allowance(site));
+        let Known { index, allowance } = self.sites.intern(site, || self.allowances.of(site));
         let record = Record {
             spawned_ms: clock::coarse_ms(),
             generation: self.generation.load(Ordering::Relaxed),
             site: index,
             parent: task::try_id().map_or(0, |parent| self.site_of(number(parent))),
-            allowance: self.begin_allowed(allowance),
+            allowance: self.allowances.begin(allowance),
             polls: 0,
         };
         self.counts.spawned(index);
@@ -163,7 +156,7 @@ impl Registry {
         };
         let Some(ended) = ended else { return threads::set_ended_before_spawn(id) };
         if ended.allowance != 0 {
-            self.end_allowed(ended.allowance);
+            self.allowances.end(ended.allowance);
         }
         if by_panic {
             self.counts.panicked(ended.site);
@@ -184,11 +177,6 @@ impl Registry {
         } else if let Some(record) = self.shard(id).lock().get_mut(&id) {
             record.polls += polled.step(record.polls);
         }
-    }
-
-    /// How many living tasks an allowance covers, without a look at each task.
-    pub(crate) fn allowed_alive(&self) -> usize {
-        self.allowed_alive.load(Ordering::Relaxed)
     }
 
     /// Visits every living task, in no order. A task that is spawned or ends during the call may be left out.
@@ -224,15 +212,10 @@ impl Registry {
         let mut counted = Counted::default();
         let mut left = |record: &Record| {
             record.generation >= generation
-                && (record.allowance == 0 || counted.is_beyond(self.limit(record.allowance), record))
+                && (record.allowance == 0 || counted.is_beyond(self.allowances.limit(record.allowance), record))
         };
         self.slots().any(|slot| slot.read().is_some_and(|(_, record)| left(&record)))
             || self.overflow.iter().any(|shard| shard.lock().values().any(&mut left))
-    }
-
-    /// How many tasks the allowance of this number, counted from 1, covers.
-    pub(crate) fn limit(&self, allowance: u32) -> usize {
-        self.allow.get(allowance as usize - 1).map_or(usize::MAX, Allow::limit)
     }
 
     /// Begins a new generation, and returns its number. Tasks that are spawned after this call have that number or a higher

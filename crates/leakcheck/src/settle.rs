@@ -4,211 +4,333 @@
 //! time: longer while threads work or a timer is pending, longer still while something outside is open, and no longer than
 //! until nothing can change.
 
-mod wait;
-
-use std::{sync::Arc, time::Duration};
-
-use tokio::runtime::{Handle, RuntimeFlavor};
-
-use self::wait::Settling;
-use crate::{
-    outside,
-    registry::Registry,
-    report::{Allowed, Body, Report, Waited},
-    tally::PollTracker,
-    turn,
+use std::{
+    future::poll_fn,
+    pin::pin,
+    thread,
+    time::{Duration, Instant},
 };
 
-/// When the check looks for the first time at what may still end the tasks.
-const FIRST_LOOK: Duration = Duration::from_millis(200);
+use tokio::{
+    runtime::{Handle, RuntimeFlavor},
+    select, task, time,
+};
 
-/// How long tasks may take to end.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    /// Of wall time, in any case.
-    pub(crate) wall: Duration,
-    /// Of wall time, while threads work or a timer is pending that the clock cannot be moved to.
-    pub(crate) active: Duration,
-    /// Of wall time, while something outside of the runtime may still act. A limit of five seconds, which many clients have,
-    /// comes to its end.
-    pub(crate) outside: Duration,
-    /// Of virtual time, where it may pass.
-    pub(crate) horizon: Option<Duration>,
+use crate::{
+    ahead::{self, Prospect},
+    clock,
+    limits::{FIRST_LOOK, Limits},
+    outside::{self, Outside},
+    pool::{busy, idle},
+    probe::{Activity, Stopwatch},
+    report::Waited,
+    subject::{Subject, Unsettled},
+    tally::PollTracker,
+    timers, turn,
+};
+
+/// First pause between two looks in real time; it doubles up to the second.
+const PAUSE_MIN: Duration = Duration::from_micros(50);
+const PAUSE_MAX: Duration = Duration::from_millis(10);
+/// Pause between two such looks.
+const LOOK_PAUSE: Duration = Duration::from_millis(50);
+/// The longest pause in which a runtime whose clock must stand still is kept from its work.
+const HELD_PAUSE_MAX: Duration = Duration::from_millis(1);
+/// Wall time for which virtual time may run without a break. A ticker of 1 ms needs some 20 ms of it.
+const VIRTUAL_WALL_MAX: Duration = Duration::from_millis(40);
+/// Wall time that virtual time may take in all, however short the limits of wall time are.
+const VIRTUAL_WALL_ALL: Duration = Duration::from_millis(2_500);
+/// The first step of virtual time is this part of its limit.
+const VIRTUAL_STEPS: u32 = 1_000;
+
+/// Waits for the subject's tasks. Returns `None` if nothing is left.
+pub(crate) async fn settle(subject: &Subject, limits: Limits) -> Option<Unsettled> {
+    if is_quiet(subject).await {
+        return None;
+    }
+    if subject.is_here() && subject.is_current_thread() {
+        // Such a runtime did not start the thread that drives it, so no hook has added the thread.
+        subject.registry.threads.add_current();
+    }
+    Settling::new(subject, limits).run().await
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self { wall: FIRST_LOOK, active: Duration::from_millis(2_500), outside: Duration::from_secs(6), horizon: None }
-    }
+/// Whether nothing is left, and what is on its way to tasks that may stay has had its turn.
+async fn is_quiet(subject: &Subject) -> bool {
+    subject.is_clear() && (subject.is_empty() || turn::is_idle(subject).await)
 }
 
-impl Limits {
-    /// For the end of a test, after which nobody reads the runtime's clock any more.
-    pub(crate) fn at_the_end() -> Self {
-        Self { horizon: Some(Duration::from_secs(10)), ..Self::default() }
-    }
-
-    /// One limit of wall time, whatever may still act. What may pass in wall time may pass in virtual time too.
-    pub(crate) fn settle(self, limit: Duration) -> Self {
-        let horizon = self.horizon.map(|horizon| horizon.max(limit));
-        Self { wall: limit, active: limit, outside: limit, horizon }
-    }
-
-    /// The longest of the limits of wall time.
-    pub(crate) fn most(&self) -> Duration {
-        self.wall.max(self.active).max(self.outside)
-    }
+/// A wait in progress.
+struct Settling<'s> {
+    subject: &'s Subject,
+    limits: Limits,
+    watch: Stopwatch,
+    polls: PollTracker,
+    /// The virtual time that may still pass; `None` where the clock must not or cannot be moved.
+    horizon: Option<Duration>,
+    /// Whether the runtime's clock stands still, unless moved.
+    paused: bool,
+    /// Whether the clock stood still when the check began.
+    was_paused: bool,
+    /// Whether the clock may run in real time although it was paused.
+    may_resume: bool,
+    waited: Waited,
 }
 
-/// What is checked: the tasks of one runtime that were spawned since a generation began.
-#[derive(Clone)]
-pub(crate) struct Subject {
-    pub(crate) registry: Arc<Registry>,
-    pub(crate) handle: Handle,
-    pub(crate) since: u64,
-    /// How many threads of the blocking pool were busy when the check or its scope began.
-    pub(crate) blocking_before: usize,
-    /// How many threads of the blocking pool may be busy.
-    pub(crate) blocking_allowed: usize,
-    /// How many tasks were alive when the check or its scope began, for builds in which the registry does not know the tasks.
-    #[cfg_attr(tokio_unstable, expect(dead_code, reason = "the registry knows the tasks"))]
-    pub(crate) alive_before: usize,
-    /// Whether the checker built the runtime, and may therefore pause its clock.
-    pub(crate) own: bool,
-}
-
-/// What is left after the wait, and how long the wait was.
-pub(crate) struct Unsettled {
-    /// The polls that were seen, to tell parked tasks from live ones.
-    pub(crate) polls: PollTracker,
-    pub(crate) waited: Waited,
-}
-
-impl Subject {
-    /// Whether nothing is left at this moment. Takes a few loads where only allowed tasks are alive.
-    pub(crate) fn is_clear(&self) -> bool {
-        let alive = self.handle.metrics().num_alive_tasks();
-        (alive <= self.registry.allowed_alive() || !self.has_survivors()) && self.blocking() == 0
+impl<'s> Settling<'s> {
+    fn new(subject: &'s Subject, limits: Limits) -> Self {
+        let movable = subject.is_here() && subject.is_current_thread();
+        let paused = movable && is_paused();
+        // With a paused clock, any await lets the clock jump to the next timer.
+        let asked = limits.horizon.or(paused.then_some(limits.wall));
+        let horizon = asked.filter(|_| movable && (paused || subject.own));
+        let (watch, polls) = (Stopwatch::start(), subject.track_polls());
+        let may_resume = limits.horizon.is_some();
+        Self {
+            subject,
+            limits,
+            watch,
+            polls,
+            horizon,
+            paused,
+            was_paused: paused,
+            may_resume,
+            waited: Waited::default(),
+        }
     }
 
-    /// Whether no task is alive and no closure runs: then nobody is left who could spawn.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.handle.metrics().num_alive_tasks() == 0 && self.blocking() == 0
+    async fn run(mut self) -> Option<Unsettled> {
+        let left = self.wait().await;
+        self.waited.wall = self.watch.wall();
+        if left {
+            self.polls.update();
+            // A clock that must not run in real time would jump while another thread looks.
+            if !self.was_paused || self.may_resume {
+                self.set_paused(false);
+                self.look_for_timers().await;
+            }
+        }
+        self.set_paused(self.was_paused);
+        (left && !self.subject.is_clear()).then_some(Unsettled { polls: self.polls, waited: self.waited })
     }
 
-    /// Whether nothing is left, and what is on its way to tasks that may stay has had its turn.
-    async fn is_quiet(&self) -> bool {
-        self.is_clear() && (self.is_empty() || turn::is_idle(self).await)
+    /// Returns whether something is left.
+    async fn wait(&mut self) -> bool {
+        if self.paused {
+            // A task that has not been polled yet has opened nothing yet.
+            turn::come_to_rest(self.subject).await;
+            // On their way to the line where they wait, tasks are polled again and again. Only what comes after it tells.
+            self.subject.registry.reset_polls();
+        }
+        // With a paused clock no real time need pass, unless something shows that it must.
+        let mut settled =
+            if self.paused && self.may_move_the_clock() { Settled::MoveTheClock } else { Settled::Stopped };
+        loop {
+            settled = match settled {
+                Settled::Quiet => return false,
+                Settled::LimitReached => return true,
+                Settled::MoveTheClock => self.in_virtual_time().await,
+                Settled::Stopped => self.in_real_time().await,
+            };
+        }
     }
 
-    #[cfg(tokio_unstable)]
-    fn has_survivors(&self) -> bool {
-        self.registry.has_since(self.since)
+    /// Looks again and again: until the limit, and beyond it while something may still change.
+    async fn in_real_time(&mut self) -> Settled {
+        let held = self.paused && !self.may_resume;
+        if self.paused && !held {
+            // A paused runtime that waits for real time is idle, and would jump to the next timer, however far away.
+            self.set_paused(false);
+        }
+        let (mut pause, mut counts_reset) = (PAUSE_MIN, false);
+        let first = FIRST_LOOK.min(self.limits.wall);
+        let mut until = self.watch.wall().max(first);
+        loop {
+            if is_quiet(self.subject).await {
+                return Settled::Quiet;
+            }
+            self.polls.update();
+            let wall = self.watch.wall();
+            if !counts_reset && wall >= first / 2 {
+                // In the first half, a task may still be on its way to the line where it waits. Its polls in the second
+                // half tell its state.
+                self.subject.registry.reset_polls();
+                counts_reset = true;
+            }
+            if wall < until {
+                self.pause(pause.min(until - wall), held).await;
+                pause = (pause * 2).min(PAUSE_MAX);
+                continue;
+            }
+            if self.watch.undelayed() >= first
+                && let Some(settled) = self.look_ahead(held).await
+            {
+                return settled;
+            }
+            until = self.watch.wall() + LOOK_PAUSE;
+        }
     }
 
-    #[cfg(not(tokio_unstable))]
-    fn has_survivors(&self) -> bool {
-        self.unnamed() > 0
+    async fn pause(&self, pause: Duration, held: bool) {
+        if held {
+            // The runtime polls its driver, and is never idle, so its clock does not jump.
+            thread::sleep(pause.min(HELD_PAUSE_MAX));
+            task::yield_now().await;
+        } else {
+            clock::sleep(pause).await;
+        }
     }
 
-    /// How many threads of the blocking pool are busy, without those that were busy before or may be busy.
-    fn blocking(&self) -> usize {
-        busy(&self.handle).saturating_sub(self.blocking_before + self.blocking_allowed)
-    }
-
-    /// Waits. Returns `None` if nothing is left.
-    pub(crate) async fn settle(&self, limits: Limits) -> Option<Unsettled> {
-        if self.is_quiet().await {
+    /// What comes next when the limit for parked tasks has been reached; `None` for a longer wait.
+    async fn look_ahead(&mut self, held: bool) -> Option<Settled> {
+        if self.subject.is_clear() && self.watch.undelayed() >= self.limits.wall {
+            // Tasks that may stay work without a pause.
+            return Some(Settled::Quiet);
+        }
+        let (subject, within) = (self.subject, self.active_limit());
+        let idle = idle(&subject.handle);
+        let look = ahead::look_ahead(subject.registry.clone(), subject.handle.clone(), idle, within);
+        let Prospect { activity, outside } = if held { without_idling(look).await } else { look.await };
+        // A clock that is held wakes nobody, and the caller's own pauses would count as activity.
+        let active = !held && activity != Activity::Waiting;
+        if outside.is_empty() && !active && (self.waited.active || !self.waited.outside.is_empty()) {
+            // What has just ended may have woken a task that has yet to run, so the next look decides.
+            (self.waited.active, self.waited.outside) = (false, Vec::new());
             return None;
         }
-        if self.is_here() && self.is_current_thread() {
-            // Such a runtime did not start the thread that drives it, so no hook has added the thread.
-            self.registry.threads.add_current();
+        let limit = if !outside.is_empty() {
+            self.limits.outside
+        } else if self.may_move_the_clock() {
+            self.waited.limit = self.limits.wall;
+            return Some(Settled::MoveTheClock);
+        } else if active {
+            within
+        } else {
+            self.limits.wall
+        };
+        (self.waited.limit, self.waited.active) = (limit, active);
+        self.waited.outside = outside.iter().map(Outside::to_string).collect();
+        (self.watch.undelayed() >= limit).then_some(Settled::LimitReached)
+    }
+
+    /// How long threads may work, and timers be waited for, in wall time. Where the clock would be moved to the next timer,
+    /// but something open forbids it, as long as for something outside.
+    fn active_limit(&self) -> Duration {
+        let spared = self.horizon.is_some_and(|left| !left.is_zero());
+        if spared { self.limits.outside } else { self.limits.active }
+    }
+
+    fn may_move_the_clock(&self) -> bool {
+        self.horizon.is_some_and(|left| !left.is_zero()) && self.subject.nothing_outside()
+    }
+
+    /// Lets virtual time pass up to what is left of its limit. An idle runtime jumps from timer to timer.
+    async fn in_virtual_time(&mut self) -> Settled {
+        self.set_paused(true);
+        let guard = self.subject.registry.clock_guard.begin(outside::registered(&self.subject.handle));
+        let mut watchdog = pin!(clock::sleep(VIRTUAL_WALL_MAX));
+        let mut left = self.horizon.unwrap_or_default();
+        // The steps grow, because most of the tasks that end at all end soon.
+        let mut step = left / VIRTUAL_STEPS;
+        let settled = loop {
+            let begun = time::Instant::now();
+            let stopped = select! {
+                // Virtual time stands still while a task is never idle, or a thread of the blocking pool is busy.
+                () = &mut watchdog => true,
+                () = time::sleep(step.min(left)) => false,
+            };
+            let passed = begun.elapsed();
+            left = left.saturating_sub(passed);
+            self.waited.virtual_time += passed;
+            // By now each task has had its first poll. Any other shows that it waits for time.
+            self.polls.begin_virtual();
+            if is_quiet(self.subject).await {
+                break Settled::Quiet;
+            }
+            if guard.is_tripped() {
+                // Something outside has appeared, and the clock runs again.
+                self.paused = false;
+                break Settled::Stopped;
+            }
+            if stopped {
+                // A task that stops virtual time is never idle, so it works, and may still end.
+                break if self.watch.undelayed() < self.limits.active.max(VIRTUAL_WALL_ALL) {
+                    Settled::MoveTheClock
+                } else {
+                    Settled::LimitReached
+                };
+            }
+            if left.is_zero() {
+                // A task that was polled may read another clock than the runtime's.
+                let untouched = !self.subject.registry.polled_in_virtual_time(self.subject.since);
+                let waited = self.was_paused || self.watch.undelayed() >= self.limits.wall;
+                let over = untouched && waited && self.subject.nothing_outside();
+                break if over { Settled::LimitReached } else { Settled::Stopped };
+            }
+            step *= 10;
+        };
+        drop(guard);
+        self.polls.end_virtual();
+        self.horizon = Some(left);
+        if settled != Settled::MoveTheClock && self.may_resume {
+            self.set_paused(false);
         }
-        Settling::new(self, limits).run().await
+        settled
     }
 
-    /// The report after `settle`. If `settle` found nothing left, the report is clean: tasks that other threads have
-    /// spawned since had no time to end.
-    pub(crate) fn verdict(&self, left: Option<&Unsettled>, body: Body) -> Report {
-        if let Some(left) = left {
-            return Report { waited: Some(left.waited.clone()), ..self.report(Some(&left.polls), body) };
+    /// Looks for pending timers, at the end of the wait.
+    async fn look_for_timers(&mut self) {
+        let Subject { registry, handle, own, since, .. } = self.subject;
+        let next = timers::look(registry.clone(), handle.clone()).await;
+        // A closure of the blocking pool may wait for a timer with `block_on`, and so may the body in which a scope ends.
+        let only_tasks = *own && *since == 0 && busy(handle) == 0;
+        self.polls.set_timers(next, only_tasks);
+    }
+
+    fn set_paused(&mut self, paused: bool) {
+        match (self.paused, paused) {
+            (false, true) => time::pause(),
+            (true, false) => time::resume(),
+            _ => {}
         }
-        let busy = busy(&self.handle).saturating_sub(self.blocking_before);
-        let panics = self.registry.panics.since(self.since);
-        Report { body, allowed: self.with_blocking(self.registry.allowed(), busy), panics, ..Report::default() }
+        self.paused = paused;
     }
+}
 
-    /// What is left now.
-    pub(crate) fn report(&self, polls: Option<&PollTracker>, body: Body) -> Report {
-        let mut report = Report::take(&self.registry, self.since, polls, body);
-        let busy = busy(&self.handle).saturating_sub(self.blocking_before);
-        report.blocking = busy.saturating_sub(self.blocking_allowed);
-        report.unnamed = self.unnamed();
-        report.allowed = self.with_blocking(report.allowed, busy);
-        report
-    }
-
-    /// What each allowance covers, with that of blocking threads.
-    fn with_blocking(&self, mut allowed: Vec<Allowed>, busy: usize) -> Vec<Allowed> {
-        if self.blocking_allowed > 0 {
-            let (allowance, tasks) = ("blocking threads".to_owned(), busy.min(self.blocking_allowed));
-            allowed.push(Allowed { allowance, tasks, given: true, surplus: 0 });
+/// Waits in such a way that the runtime is never idle, so that a paused clock does not jump.
+async fn without_idling<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        let polled = future.as_mut().poll(cx);
+        if polled.is_pending() {
+            thread::sleep(HELD_PAUSE_MAX);
+            cx.waker().wake_by_ref();
         }
-        allowed
-    }
-
-    #[cfg(tokio_unstable)]
-    fn unnamed(&self) -> usize {
-        0
-    }
-
-    #[cfg(not(tokio_unstable))]
-    fn unnamed(&self) -> usize {
-        self.handle.metrics().num_alive_tasks().saturating_sub(self.alive_before)
-    }
-
-    pub(crate) fn track_polls(&self) -> PollTracker {
-        PollTracker::start(&self.registry, &self.handle)
-    }
-
-    pub(crate) fn is_current_thread(&self) -> bool {
-        self.handle.runtime_flavor() == RuntimeFlavor::CurrentThread
-    }
-
-    /// Whether the caller is on the runtime that is checked. A scope may be asked on another one, whose thread and clock are
-    /// not those of the tasks.
-    pub(crate) fn is_here(&self) -> bool {
-        Handle::current().id() == self.handle.id()
-    }
-
-    /// Whether nothing outside exists that might act: then the clock can be moved without a real event being missed.
-    fn nothing_outside(&self) -> bool {
-        outside::is_nothing(&self.handle, &self.registry.threads)
-    }
+        polled
+    })
+    .await
 }
 
-/// How many threads of the blocking pool run a closure, or are about to.
-#[cfg(tokio_unstable)]
-pub(crate) fn busy(handle: &Handle) -> usize {
-    let metrics = handle.metrics();
-    // The difference saturates, because a thread that becomes idle between the two loads would make it negative. The queue
-    // is not added: a closure whose thread has yet to start is counted as that thread already, and the workers of a
-    // multi_thread runtime begin in the queue.
-    metrics.num_blocking_threads().saturating_sub(metrics.num_idle_blocking_threads())
+#[derive(PartialEq, Eq)]
+enum Settled {
+    /// Nothing is left.
+    Quiet,
+    /// A limit is reached, and something is left.
+    LimitReached,
+    /// Only time can change something, and nothing outside would miss it.
+    MoveTheClock,
+    /// Real time has to pass.
+    Stopped,
 }
 
-#[cfg(not(tokio_unstable))]
-pub(crate) fn busy(_: &Handle) -> usize {
-    0
-}
-
-#[cfg(tokio_unstable)]
-pub(crate) fn idle(handle: &Handle) -> usize {
-    handle.metrics().num_idle_blocking_threads()
-}
-
-#[cfg(not(tokio_unstable))]
-pub(crate) fn idle(_: &Handle) -> usize {
-    0
+/// Whether the runtime's clock stands still while real time passes.
+fn is_paused() -> bool {
+    // Only the clock of a current_thread runtime can be paused. A paused clock stands still until the runtime is idle, so
+    // it shows the same time before and after the real clock has moved.
+    if Handle::current().runtime_flavor() != RuntimeFlavor::CurrentThread {
+        return false;
+    }
+    let (tokio, real) = (time::Instant::now(), Instant::now());
+    while Instant::now() == real {}
+    time::Instant::now() == tokio
 }

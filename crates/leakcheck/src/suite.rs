@@ -6,14 +6,15 @@
 
 mod baseline;
 pub(crate) mod command;
+mod data;
 mod exclusive;
 mod run;
 mod table;
 
 use std::{
     cell::RefCell,
-    collections::{BTreeMap, BTreeSet, HashMap},
-    env, fmt,
+    collections::{BTreeSet, HashMap},
+    env,
     io::{self, Write},
     panic::Location,
     path::PathBuf,
@@ -23,7 +24,12 @@ use std::{
 
 use tokio::runtime::{Handle, Id};
 
-use self::{baseline::Baseline, run::Run};
+pub(crate) use self::data::Test;
+use self::{
+    baseline::Baseline,
+    data::{Left, Outcome, sum},
+    run::Run,
+};
 use crate::{
     lock::lock,
     report::{Body, Report, shorten},
@@ -58,35 +64,6 @@ struct Seen {
     left: Left,
     /// Whether the test failed by itself or did not return: then it may have left less than it would have.
     failed: bool,
-}
-
-/// A test, by a name that is the same on every machine and in every run.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Test {
-    /// The file in which the check is written.
-    file: String,
-    name: String,
-}
-
-/// What is left, by spawn line.
-type Left = BTreeMap<String, Group>;
-
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Group {
-    tasks: usize,
-    /// Each state and its number.
-    states: Vec<(usize, String)>,
-}
-
-/// How a check ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Outcome {
-    Clean,
-    Leak,
-    /// The body failed by itself. What it left may follow from that, so it is not counted.
-    Failed,
-    /// The body did not return.
-    Hung,
 }
 
 impl Suite {
@@ -268,12 +245,6 @@ impl Drop for Running {
     }
 }
 
-impl fmt::Display for Test {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} | {}", self.file, self.name)
-    }
-}
-
 /// What the report has, by spawn line.
 fn left(report: &Report) -> Left {
     let mut left = Left::new();
@@ -291,18 +262,6 @@ fn left(report: &Report) -> Left {
     add("blocking threads".to_owned(), report.blocking, vec![(report.blocking, "busy".to_owned())]);
     add("without a spawn line".to_owned(), report.unnamed, Vec::new());
     left
-}
-
-/// Adds the numbers of equal states.
-fn sum(one: &[(usize, String)], other: &[(usize, String)]) -> Vec<(usize, String)> {
-    let mut all = one.to_vec();
-    for (count, state) in other {
-        match all.iter_mut().find(|(_, known)| known == state) {
-            Some((known, _)) => *known += count,
-            None => all.push((*count, state.clone())),
-        }
-    }
-    all
 }
 
 /// A file's name as every machine has it.

@@ -9,12 +9,15 @@ use std::{
 use crate::{
     body::BodyControl,
     dump::{self, DUMP_MAX},
+    limits::Limits,
     overdue::{Doing, Overdue},
+    pool::idle,
     probe::{self, Activity, STRETCH_MAX, Stopwatch},
     report::{Body, BodyError, Report},
-    settle::{Limits, Subject, idle},
+    subject::Subject,
     tally::{PollTracker, STUCK_MIN},
     threads::Poll,
+    timers::next_timer,
 };
 
 /// How long the caller waits, after the verdict, for the end of the checked runtime.
@@ -160,7 +163,7 @@ fn two_looks(subject: &Subject) -> PollTracker {
         thread::sleep(LOOK);
     }
     polls.update();
-    subject.look_for_timers_from_outside(&mut polls);
+    polls.set_timers(next_timer(&subject.registry.threads, &subject.handle), false);
     polls
 }
 

@@ -39,14 +39,16 @@ impl Report {
         registry.for_each(|task| match task.allowance {
             _ if task.generation < since => {}
             0 => add(&task),
-            allowance if registry.limit(allowance) < usize::MAX => numbered.entry(allowance).or_default().push(task),
+            allowance if registry.allowances.limit(allowance) < usize::MAX => {
+                numbered.entry(allowance).or_default().push(task)
+            }
             _ => {}
         });
-        let mut allowed = registry.allowed();
+        let mut allowed = registry.allowances.report();
         for (allowance, mut tasks) in numbered {
             // The oldest are the ones that were meant: a pool's keeper is there before what leaks.
             tasks.sort_by_key(|task| task.id);
-            let surplus = tasks.get(registry.limit(allowance)..).unwrap_or_default();
+            let surplus = tasks.get(registry.allowances.limit(allowance)..).unwrap_or_default();
             surplus.iter().for_each(&mut add);
             let allowed = &mut allowed[allowance as usize - 1];
             (allowed.tasks, allowed.surplus) = (allowed.tasks.saturating_sub(surplus.len()), surplus.len());

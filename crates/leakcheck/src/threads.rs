@@ -94,8 +94,6 @@ pub(crate) struct Threads {
     driving: AtomicU32,
     /// The id and not the handle: the runtime owns the hooks and they own this, so a handle would keep the runtime alive.
     runtime: OnceLock<Id>,
-    /// What `outside` knew at its last look.
-    pub(crate) seen: Mutex<crate::outside::Seen>,
 }
 
 impl Default for Threads {
@@ -107,7 +105,6 @@ impl Default for Threads {
             numbers: Mutex::default(),
             driving: AtomicU32::new(0),
             runtime: OnceLock::new(),
-            seen: Mutex::default(),
         }
     }
 }

@@ -7,6 +7,7 @@
 use std::{
     fs,
     pin::Pin,
+    sync::Arc,
     task::{Context, Waker},
     thread,
     time::{Duration, Instant},
@@ -18,11 +19,7 @@ use tokio::{
     time::{self, Sleep},
 };
 
-use crate::{
-    settle::{Subject, busy},
-    tally::PollTracker,
-    threads::Threads,
-};
+use crate::{registry::Registry, threads::Threads};
 
 /// How often and how long a thread looks for the driver's wait.
 const LOOK: Duration = Duration::from_micros(100);
@@ -45,31 +42,21 @@ pub(crate) enum NextTimer {
     Unknown,
 }
 
-impl Subject {
-    /// Looks for pending timers, on a thread that is not one of the runtime's.
-    pub(crate) fn look_for_timers_from_outside(&self, polls: &mut PollTracker) {
-        polls.set_timers(next_timer(&self.registry.threads, &self.handle), false);
-    }
-
-    /// Looks for pending timers, at the end of the wait. The clock must run: a paused runtime that waits for the other thread is
-    /// idle, and would jump to the next timer.
-    pub(crate) async fn look_for_timers(&self, polls: &mut PollTracker) {
-        let (registry, handle) = (self.registry.clone(), self.handle.clone());
-        let (sender, answer) = oneshot::channel();
-        // A check that is cancelled has dropped the receiver.
-        let look = move || {
-            let _ = sender.send(next_timer(&registry.threads, &handle));
-        };
-        // Without the thread, the sender is dropped.
-        drop(thread::Builder::new().name("leakcheck-timers".into()).spawn(look));
-        let next = answer.await.unwrap_or(NextTimer::Unknown);
-        // A closure of the blocking pool may wait for a timer with `block_on`, and so may the body in which a scope ends.
-        let only_tasks = self.own && self.since == 0 && busy(&self.handle) == 0;
-        polls.set_timers(next, only_tasks);
-    }
+/// Looks on a thread that is not one of the runtime's. The clock must run: a paused runtime that waits for the other thread is idle,
+/// and would jump to the next timer.
+pub(crate) async fn look(registry: Arc<Registry>, handle: Handle) -> NextTimer {
+    let (sender, answer) = oneshot::channel();
+    // A check that is cancelled has dropped the receiver.
+    let look = move || {
+        let _ = sender.send(next_timer(&registry.threads, &handle));
+    };
+    // Without the thread, the sender is dropped.
+    drop(thread::Builder::new().name("leakcheck-timers".into()).spawn(look));
+    answer.await.unwrap_or(NextTimer::Unknown)
 }
 
-fn next_timer(threads: &Threads, handle: &Handle) -> NextTimer {
+/// Looks. The calling thread must not be one of the runtime's.
+pub(crate) fn next_timer(threads: &Threads, handle: &Handle) -> NextTimer {
     match driver_wait(threads, || true) {
         Some(None) => return NextTimer::None,
         Some(Some(_)) => {}

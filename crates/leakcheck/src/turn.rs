@@ -4,7 +4,7 @@ use std::{future::poll_fn, pin::pin};
 
 use tokio::task;
 
-use crate::{probe, settle::Subject};
+use crate::{probe, subject::Subject};
 
 /// How many turns a runtime gets to come to rest, before the check waits.
 const TURNS: usize = 8;

@@ -12,10 +12,13 @@ use std::{
 use tokio::runtime::{Handle, Id};
 
 use crate::{
+    limits::Limits,
     lock::lock,
+    pool::busy,
     registry::Registry,
     report::{Body, Report},
-    settle::{Limits, Subject, busy},
+    settle::settle,
+    subject::Subject,
     suite::{Suite, Test},
     threads::with_daemon,
 };
@@ -292,7 +295,7 @@ fn judge(report: &Report, caller: &Location<'_>) -> Result<(), String> {
 }
 
 async fn find(subject: &Subject, limits: Limits) -> Report {
-    let left = subject.settle(limits).await;
+    let left = settle(subject, limits).await;
     subject.verdict(left.as_ref(), Body::Returned)
 }
 

@@ -4,7 +4,7 @@ use std::{future::pending, pin::Pin};
 
 use tokio::runtime::Handle;
 
-use super::Lines;
+use super::lines::Lines;
 use crate::registry::Registry;
 
 /// Why there are no await lines.

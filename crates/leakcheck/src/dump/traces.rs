@@ -11,7 +11,7 @@ use std::{
 
 use tokio::runtime::{Dump, Handle, dump::Trace};
 
-use super::Lines;
+use super::lines::{ByPlace, Lines};
 use crate::{hash::number, registry::Registry, report::Await};
 
 pub(super) const MISSING: Option<&str> = None;
@@ -52,7 +52,7 @@ pub(crate) async fn task_lines(handle: &Handle, registry: &Registry) -> Lines {
 }
 
 /// Counts, for each spawn line, the lines its tasks await.
-fn by_place(dump: &Dump, registry: &Registry) -> super::ByPlace {
+fn by_place(dump: &Dump, registry: &Registry) -> ByPlace {
     let mut sites = HashMap::new();
     registry.for_each(|task| {
         sites.insert(task.id, task.site);

@@ -92,11 +92,14 @@ impl Counts {
 }
 
 /// Counts on a counter that only the calling thread writes.
-///
+pub(crate) fn count_alone(counter: &AtomicU64) {
+    publish(counter, counter.load(Ordering::Relaxed) + 1);
+}
+
 /// `Release`, and `Acquire` in `read`: a task's end comes after its spawn, on whichever threads, so a reader that has seen the end
 /// in a counter sees the spawn in another.
-pub(crate) fn count_alone(counter: &AtomicU64) {
-    counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Release);
+pub(crate) fn publish(counter: &AtomicU64, count: u64) {
+    counter.store(count, Ordering::Release);
 }
 
 /// Counts on a counter of several threads.

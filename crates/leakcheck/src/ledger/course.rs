@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::{Ledger, Line};
+use super::data::{Ledger, Line};
 
 /// A growth of so many tasks, or of fewer, is no growth. A service has some tasks more or less at every moment.
 const GROWTH_MIN: u64 = 10;

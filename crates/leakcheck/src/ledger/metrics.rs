@@ -12,7 +12,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use super::{Ledger, Line, unix};
+use super::data::{Ledger, Line, unix};
 use crate::watch::Watch;
 
 /// A collector for a registry of `prometheus-client`: takes a ledger whenever somebody asks for the metrics. Needs the feature

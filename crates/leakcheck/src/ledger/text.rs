@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{Ledger, Line, Older, unix};
+use super::data::{Ledger, Line, Older, unix};
 use crate::text::json::{list, string};
 
 /// The lines with the most living tasks come first.

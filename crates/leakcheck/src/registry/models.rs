@@ -2,15 +2,17 @@
 //!
 //! `RUSTFLAGS="--cfg tokio_unstable --cfg leakcheck_loom" cargo test -p leakcheck --release --lib loom --target-dir target/loom`
 //!
-//! loom gives a load every value that the orderings permit, but runs the operations of one thread in their order. So what it cannot
-//! find is a load that is moved behind a later store of its own thread: see `Slot`.
+//! Each ordering was weakened by itself once, and a model failed each time: `Release` and `Acquire` of the id, both fences, `Acquire` of
+//! `holds`, `Release` of `remove`, `Acquire` of the claim, and the three of the counters.
+//!
+//! loom gives a load every value that the orderings permit, but runs the operations of one thread in their order.
 
 use loom::{model, sync::Arc, thread};
 
 use super::slot::{Ended, Record, Slot};
 use crate::{
     atomic::{AtomicU64, Ordering},
-    ledger::{count_alone, count_among_others, read},
+    ledger::counts::{count_alone, count_among_others, publish, read},
 };
 
 /// Each field follows from the id, so a record that mixes two tasks is seen.
@@ -110,7 +112,9 @@ fn ends_never_exceed_spawns(count: fn(&AtomicU64)) {
 
 #[test]
 fn loom_a_line_has_never_more_ends_than_spawns() {
-    ends_never_exceed_spawns(count_alone);
+    // Not `count_alone`: loom keeps one last access of each variable, so the load before the store hides from it that the reader could
+    // have come later.
+    ends_never_exceed_spawns(|counter| publish(counter, 1));
     ends_never_exceed_spawns(count_among_others);
 }
 

@@ -56,8 +56,8 @@ impl Record {
 /// the thread that polls or ends the task, after `holds` returned true; nobody else frees the slot. `reset_polls` may hit
 /// any record at any moment: a count of polls begins at zero in each new record, so a reset too many changes nothing.
 ///
-/// The test `a_reader_never_mixes_two_records` fails under Miri if any ordering of 1 or 2 is weakened. Miri does not move a
-/// load behind a later store, so nothing but the argument holds 3.
+/// The test `a_reader_never_mixes_two_records` fails under Miri if any ordering of 1 or 2 is weakened, and one of the models in `models.rs`
+/// fails if any ordering at all is.
 #[derive(Default)]
 pub(super) struct Slot {
     id: AtomicU64,

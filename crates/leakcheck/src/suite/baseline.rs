@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Left, Test,
+    data::{Left, Test},
     exclusive::{Exclusive, replace},
 };
 

@@ -9,7 +9,10 @@ use std::{
     sync::LazyLock,
 };
 
-use super::{Group, Left, Outcome, Test, exclusive::Exclusive};
+use super::{
+    data::{Group, Left, Outcome, Test},
+    exclusive::Exclusive,
+};
 
 /// The first word of the file, with the version of its form.
 const FORM: &str = "leakcheck-run-1";

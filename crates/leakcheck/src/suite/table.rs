@@ -7,10 +7,9 @@ use std::{
 };
 
 use super::{
-    Group, Outcome, Test,
     baseline::{Baseline, entry},
+    data::{Group, Outcome, Test, sum},
     run::Record,
-    sum,
 };
 use crate::text::counted;
 

@@ -1,6 +1,6 @@
 use std::ffi::OsString;
 
-use super::*;
+use super::{data::Group, *};
 use crate::report::Survivors;
 
 fn from_env(variables: &[(&str, &str)]) -> Result<Suite, String> {

@@ -17,17 +17,22 @@ use crate::{eventually, line, service};
 fn check(name: &str, counted: u64, abort: bool, future: impl Fn() -> Pin<Box<dyn Future<Output = ()> + Send>>) {
     for workers in [0, 2] {
         let (runtime, watch) = service(workers);
-        let (begun, first_poll) = oneshot::channel();
-        let (mut begun, mut future) = (Some(begun), future());
+        // An abort that comes within the poll of a panic would end the task in that poll, so it comes after a second one has begun.
+        let (begun, second_poll) = oneshot::channel();
+        let (mut begun, mut future, mut polls) = (Some(begun), future(), 0);
         let polled = poll_fn(move |cx| {
-            let ready = future.as_mut().poll(cx);
-            let _sent = begun.take().map(|begun| begun.send(()));
-            ready
+            polls += 1;
+            if polls == 1 {
+                cx.waker().wake_by_ref();
+            } else {
+                let _sent = begun.take().map(|begun| begun.send(()));
+            }
+            future.as_mut().poll(cx)
         });
         const SPAWN: u32 = line!() + 1;
         let task = runtime.spawn(polled);
         if abort {
-            runtime.block_on(first_poll).expect("it waits to be aborted");
+            runtime.block_on(second_poll).expect("it waits to be aborted");
             task.abort();
         }
         let joined: Result<(), JoinError> = runtime.block_on(task);
