@@ -119,6 +119,8 @@ impl<'s> Settling<'s> {
         if self.paused {
             // A task that has not been polled yet has opened nothing yet.
             turn::come_to_rest(self.subject).await;
+            // On their way to the line where they wait, tasks are polled again and again. Only what comes after it tells.
+            self.subject.registry.reset_polls();
         }
         // With a paused clock no real time need pass, unless something shows that it must.
         let mut settled =
