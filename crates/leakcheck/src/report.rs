@@ -27,8 +27,9 @@ pub struct Report {
     /// How many of the parked tasks are queued, beside those that [`Survivors::starved`] counts: it is not known which.
     pub queued: usize,
     /// How long no timer of the runtime fires, counted from the verdict, if one is pending; rounded down, by up to 4 s for a
-    /// timer that is minutes away, as Tokio sorts its timers. `None` also where no task is parked or waits for a timer,
-    /// and where it cannot be told: on other systems than Linux, and while the threads work.
+    /// timer that is minutes away and by minutes for one that is hours away, as Tokio sorts its timers. `None` also where no
+    /// task is parked or waits for a timer, and where it cannot be told: on other systems than Linux, and while the threads
+    /// work.
     pub next_timer: Option<Duration>,
     /// The lines that an overdue body awaits, as `file:line:column`. Empty without a task dump.
     pub body_awaits: Vec<String>,

@@ -162,10 +162,10 @@ impl<'s> Settling<'s> {
                 pause = (pause * 2).min(PAUSE_MAX);
                 continue;
             }
-            if self.watch.undelayed() >= first
-                && let Some(settled) = self.look_ahead(held).await
-            {
-                return settled;
+            if self.watch.undelayed() >= first {
+                if let Some(settled) = self.look_ahead(held).await {
+                    return settled;
+                }
             }
             until = self.watch.wall() + LOOK_PAUSE;
         }

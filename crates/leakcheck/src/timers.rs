@@ -1,8 +1,8 @@
 //! When a runtime's next timer fires, as the kernel knows it.
 //!
 //! The thread that holds the runtime's driver waits in `epoll_wait`, for as long as it is to the next timer, or without a limit if
-//! no timer is pending. Tokio sorts far timers roughly and looks again later: so the limit is never too long, and up to 4 s too
-//! short for a timer that is minutes away.
+//! no timer is pending. Tokio sorts far timers roughly and looks again later: so the limit is never too long, and up to 4 s
+//! too short for a timer that is minutes away, and minutes for one that is hours away.
 
 use std::{
     fs,
