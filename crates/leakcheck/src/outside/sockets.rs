@@ -31,10 +31,12 @@ pub(super) fn open(handle: &Handle) -> Vec<Outside> {
             (end.may_answer() && !inside).then(|| Outside::Socket(end.remote.to_string()))
         })
         .collect();
-    // The other end of these is not told. One may be tokio's own, for signals, which tokio does not count.
-    let untold = own.iter().filter(|inode| !tcp.contains_key(inode)).count();
+    // The other end of these is not told. One may be tokio's own, for signals, which tokio does not count. A socket in no table
+    // is a TCP connection that both ends have closed.
+    let untold = without_peers();
+    let untold = own.iter().filter(|inode| untold.contains(inode)).count();
     if untold > kinds.len().saturating_sub(usize::try_from(counted).unwrap_or(usize::MAX)) {
-        open.push(Outside::Socket("a peer that no TCP connection leads to".into()));
+        open.push(Outside::Socket("a peer that the system does not tell: it is no TCP connection".into()));
     }
     open.extend(others(&kinds));
     open
@@ -135,6 +137,16 @@ fn connections() -> HashMap<u64, End> {
     let tables =
         ["tcp", "tcp6"].into_iter().filter_map(|name| fs::read_to_string(format!("/proc/thread-self/net/{name}")).ok());
     tables.flat_map(|table| table.lines().filter_map(end).collect::<Vec<_>>()).map(|end| (end.inode, end)).collect()
+}
+
+/// The inodes of sockets for which the kernel tells no peer: in `/proc/net/unix` the seventh word of a line, in `udp` and `udp6`
+/// the tenth.
+fn without_peers() -> HashSet<u64> {
+    let tables = [("unix", 6), ("udp", 9), ("udp6", 9)].into_iter().filter_map(|(name, column)| {
+        let table = fs::read_to_string(format!("/proc/thread-self/net/{name}")).ok()?;
+        Some(table.lines().filter_map(|line| line.split_whitespace().nth(column)?.parse().ok()).collect::<Vec<_>>())
+    });
+    tables.flatten().collect()
 }
 
 /// Reads a line of `/proc/net/tcp` or `tcp6`: the second and third words are addresses, the fourth is the state, the tenth
