@@ -48,15 +48,15 @@ export async function eachOf(items, work) {
 }
 
 /**
- * Does the work, and begins anew if the browser leaves it without an answer: Chromium's headless mode has a window, and a key or a frame that
- * goes to that window is never answered (seen once in some fifteen runs; no limit of Playwright's holds for either).
+ * Does the work, and begins anew if it does not come to an end. Once, in some fifteen runs, the keyboard test waited for minutes while the
+ * machine was idle; which call was never answered is not known. Playwright limits neither `keyboard.press` nor `evaluate`.
  */
 export async function answered(work) {
   for (let tries = 0; tries < 3; tries++) {
     const done = await Promise.race([work().then(() => true), delay(ANSWER_LIMIT, false, { ref: false })]);
     if (done) return;
   }
-  throw new Error(`three times the browser had not answered within ${ANSWER_LIMIT / 1000} s`);
+  throw new Error(`three times this had not come to an end within ${ANSWER_LIMIT / 1000} s`);
 }
 
 /** The sheets that a page would be printed on, each with its size in points; a PDF names them in the clear. */
