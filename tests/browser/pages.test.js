@@ -5,7 +5,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { AxeBuilder } from '@axe-core/playwright';
-import { A4, Lab, ROOT, eachOf, keep, pagesOf, sheetsOf, startBrowser, watch } from './lab.js';
+import { A4, Lab, ROOT, answered, eachOf, keep, pagesOf, sheetsOf, startBrowser, watch } from './lab.js';
 
 const DESK = { width: 1280, height: 800 };
 const PHONE = { width: 390, height: 844 };
@@ -303,7 +303,7 @@ test('an exercise in print has its story, its questions and its drawing, and nei
   await close();
 });
 
-test('the keyboard reaches the sidebar, the run and the views, and stays in the code it scrolls', async () => {
+test('the keyboard reaches the sidebar, the run and the views, and stays in the code it scrolls', () => answered(async () => {
   const { page, close } = await open(chapter);
   const focused = what => page.evaluate(what => document.activeElement.matches(what), what);
   const tabTo = async what => {
@@ -350,4 +350,4 @@ test('the keyboard reaches the sidebar, the run and the views, and stays in the 
   await Promise.all([page.waitForEvent('framenavigated'), page.keyboard.press('ArrowLeft')]);
   assert.equal(turned.length, 1);
   await close();
-});
+}));

@@ -49,14 +49,14 @@ async function check(page, name = 'Check mine') {
 
 test('the copy as it is given fails with its sentence, the mended one passes, and every page says so', async () => {
   const { page, problems } = await open();
-  assert.equal(await done(page).textContent(), 'not begun');
+  await done(page).filter({ hasText: 'not begun' }).waitFor();
   await check(page);
   await keep(page, 'check-runs');
   await verdict(page).getByText('✗ Not yet.').waitFor({ timeout: CHECK_LIMIT });
   const said = await verdict(page).innerText();
   assert.match(said, /more than before after 40 uploads, 80 more after 160; should be: none\. Spawned: 80 at exercises\/upload-scan\/mine\.rs:\d+/);
   assert.match(await page.locator('.wb-drawing:visible svg').first().getAttribute('aria-label'), /mine climbs from .* solution rises from/);
-  assert.equal(await done(page).textContent(), 'not begun');
+  await done(page).filter({ hasText: 'not begun' }).waitFor();
   assert.ok(!existsSync(path.join(root, 'progress.toml')));
   await keep(page, 'check-failed');
 

@@ -158,6 +158,7 @@ impl Tried<'_> {
             return Err(format!("with the accepted fix it is {outcome:?}: {faults:?}"));
         }
         let program = self.build(&files);
+        // A run by itself has one try, and a descriptor that closes late makes that one red.
         let mut last = said(&program, self.of);
         for _ in 1..ROUNDS {
             if last.0 == Some(0) {
