@@ -18,7 +18,7 @@ use leakcheck::Watch;
 use tokio::{runtime::Runtime, task::yield_now};
 
 /// Spawns an empty task at a line and column of its own. A macro would give all of them the place of its call.
-const LINES: [fn(); 10_000] = include!("common/lines.in");
+static LINES: [fn(); 10_000] = include!("common/lines.in");
 /// Tasks that are spawned before the spawner lets them run.
 const BATCH: usize = 1_000;
 /// A page of Linux on the machines that the numbers are for.

@@ -237,7 +237,7 @@ fn check_refused(cases: impl IntoIterator<Item = (proc_macro2::TokenStream, &'st
 }
 
 #[test]
-fn a_function_that_cannot_be_a_test_is_answered_with_what_to_write() {
+fn a_function_without_async_or_with_parameters_is_answered_with_what_to_write() {
     check_refused([
         (
             quote!(
@@ -273,6 +273,12 @@ fn a_function_that_cannot_be_a_test_is_answered_with_what_to_write() {
             ),
             "a test takes no parameters: make the values in its body",
         ),
+    ]);
+}
+
+#[test]
+fn a_kind_of_function_that_cannot_be_a_test_is_answered_with_what_to_write() {
+    check_refused([
         (
             quote!(
                 async fn name<T>() {}
