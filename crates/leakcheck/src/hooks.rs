@@ -158,7 +158,6 @@ impl Hooks {
             builder
                 .on_task_spawn(chain(registry, self.spawn, |own, task| {
                     let id = number(task.id());
-                    own.clock_guard.at_spawn();
                     own.callers.spawned(id);
                     own.spawned(id, task.spawned_at());
                 }))

@@ -227,8 +227,7 @@ impl<'s> Settling<'s> {
     /// Lets virtual time pass up to what is left of its limit. An idle runtime jumps from timer to timer.
     async fn in_virtual_time(&mut self) -> Settled {
         self.set_paused(true);
-        let guard =
-            self.subject.registry.clock_guard.begin(outside::registered(&self.subject.handle), !self.was_paused);
+        let guard = self.subject.registry.clock_guard.begin(outside::registered(&self.subject.handle));
         let mut watchdog = pin!(clock::sleep(VIRTUAL_WALL_MAX));
         let mut left = self.horizon.unwrap_or_default();
         // The steps grow, because most of the tasks that end at all end soon.
@@ -249,11 +248,8 @@ impl<'s> Settling<'s> {
                 break Settled::Quiet;
             }
             if guard.is_tripped() {
-                // Something outside has appeared, or work goes on that takes its time. The clock runs again.
+                // Something outside has appeared, and the clock runs again.
                 self.paused = false;
-                if guard.has_births() {
-                    left = Duration::ZERO;
-                }
                 break Settled::Stopped;
             }
             if stopped {

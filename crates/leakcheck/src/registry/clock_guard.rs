@@ -1,14 +1,11 @@
 //! Stops virtual time as soon as something outside appears.
 
-use std::{
-    collections::HashSet,
-    sync::{
-        Mutex,
-        atomic::{AtomicU64, Ordering},
-    },
+use std::sync::{
+    Mutex,
+    atomic::{AtomicU64, Ordering},
 };
 
-use tokio::{runtime::Handle, task, time};
+use tokio::{runtime::Handle, time};
 
 use crate::{
     lock::lock,
@@ -25,46 +22,20 @@ pub(crate) struct ClockGuard {
     /// How many sockets may be registered with the runtime's driver.
     most: AtomicU64,
     seen: Mutex<Seen>,
-    births: Mutex<Births>,
-}
-
-/// What was spawned while virtual time passed.
-#[derive(Default)]
-struct Births {
-    /// Whether they count: the test may live by a paused clock, and then its tasks' work belongs to that clock.
-    count: bool,
-    parents: HashSet<task::Id>,
-    twice: bool,
 }
 
 impl Default for ClockGuard {
     fn default() -> Self {
-        Self { most: AtomicU64::new(OFF), seen: Mutex::default(), births: Mutex::default() }
+        Self { most: AtomicU64::new(OFF), seen: Mutex::default() }
     }
 }
 
 impl ClockGuard {
-    /// Begins to guard, with this many sockets registered. `births` says whether a task that spawns again and again trips the
-    /// guard: virtual time would let it spawn at once what it spawns over seconds, and all of these would begin at the same
-    /// instant of any other clock.
-    pub(crate) fn begin(&self, registered: u64, births: bool) -> Guarding<'_> {
+    /// Begins to guard, with this many sockets registered.
+    pub(crate) fn begin(&self, registered: u64) -> Guarding<'_> {
         *lock(&self.seen) = Seen::default();
-        *lock(&self.births) = Births { count: births, ..Births::default() };
         self.most.store(registered, Ordering::Relaxed);
         Guarding(self)
-    }
-
-    /// Called for each spawn, on the thread that spawns.
-    pub(crate) fn at_spawn(&self) {
-        if self.most.load(Ordering::Relaxed) == OFF {
-            return;
-        }
-        let mut births = lock(&self.births);
-        let Some(parent) = task::try_id().filter(|_| births.count) else { return };
-        if !births.parents.insert(parent) {
-            births.twice = true;
-            self.trip();
-        }
     }
 
     /// Called after each poll, on the runtime's thread.
@@ -96,11 +67,6 @@ impl Guarding<'_> {
     /// Whether the clock runs again.
     pub(crate) fn is_tripped(&self) -> bool {
         self.0.most.load(Ordering::Relaxed) == OFF
-    }
-
-    /// Whether a task has spawned more than once.
-    pub(crate) fn has_births(&self) -> bool {
-        lock(&self.0.births).twice
     }
 }
 
