@@ -7,7 +7,7 @@ use std::{
     panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind},
     sync::mpsc::{self, Sender},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use crate::{
@@ -341,6 +341,7 @@ impl Checker {
         send(Message::Started(subject.clone()));
         // From the first task on, so that a task that was never polled is known.
         let _observation = subject.registry.observe_from_start();
+        let begun = Instant::now();
         let run = || runtime.block_on(control.run(&subject.registry, body()));
         let ended = catch_unwind(AssertUnwindSafe(run));
         if control.dumped() {
@@ -352,8 +353,9 @@ impl Checker {
             Ok(None) => return runtime.shutdown_background(),
             Err(payload) => (Err(BodyError::Panicked(payload)), Body::Panicked),
         };
+        let limits = self.limits.after(begun.elapsed());
         send(Message::BodyEnded(value));
-        let left = if subject.is_empty() { None } else { runtime.block_on(settle(&subject, self.limits)) };
+        let left = if subject.is_empty() { None } else { runtime.block_on(settle(&subject, limits)) };
         let mut report = subject.verdict(left.as_ref(), ended);
         // This thread drives the body, and is none of a multi_thread runtime's.
         report.children = children::of(subject.registry.threads.numbers().into_iter().chain(threads::own_number()));

@@ -17,11 +17,22 @@ pub(crate) struct Limits {
     pub(crate) outside: Duration,
     /// Of virtual time, where it may pass.
     pub(crate) horizon: Option<Duration>,
+    /// Of wall time, before any virtual time, to see whether tasks replace each other.
+    pub(crate) renewal: Duration,
 }
+
+/// A body that took this long has been waiting for its runtime's timers, or for work.
+const LONG_BODY: Duration = Duration::from_secs(1);
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { wall: FIRST_LOOK, active: Duration::from_millis(2_500), outside: Duration::from_secs(6), horizon: None }
+        Self {
+            wall: FIRST_LOOK,
+            active: Duration::from_millis(2_500),
+            outside: Duration::from_secs(6),
+            horizon: None,
+            renewal: Duration::ZERO,
+        }
     }
 }
 
@@ -31,10 +42,17 @@ impl Limits {
         Self { horizon: Some(Duration::from_secs(10)), ..Self::default() }
     }
 
+    /// After a body that took this much wall time. Where it took long, tasks that replace each other have shown how they do,
+    /// and virtual time, in which all of them end together, would hide it. The look takes no longer than the body did.
+    pub(crate) fn after(self, body: Duration) -> Self {
+        let renewal = if body >= LONG_BODY { body.min(self.active) } else { Duration::ZERO };
+        Self { renewal, ..self }
+    }
+
     /// One limit of wall time, whatever may still act. What may pass in wall time may pass in virtual time too.
     pub(crate) fn settle(self, limit: Duration) -> Self {
         let horizon = self.horizon.map(|horizon| horizon.max(limit));
-        Self { wall: limit, active: limit, outside: limit, horizon }
+        Self { wall: limit, active: limit, outside: limit, horizon, ..self }
     }
 
     /// The longest of the limits of wall time.

@@ -68,6 +68,8 @@ struct Settling<'s> {
     polls: PollTracker,
     /// The virtual time that may still pass; `None` where the clock must not or cannot be moved.
     horizon: Option<Duration>,
+    /// The generation that began with the first look ahead, to tell tasks that were spawned since.
+    first_look: Option<u64>,
     /// Whether the runtime's clock stands still, unless moved.
     paused: bool,
     /// Whether the clock stood still when the check began.
@@ -92,6 +94,7 @@ impl<'s> Settling<'s> {
             watch,
             polls,
             horizon,
+            first_look: None,
             paused,
             was_paused: paused,
             may_resume,
@@ -201,6 +204,9 @@ impl<'s> Settling<'s> {
         let limit = if !outside.is_empty() {
             self.limits.outside
         } else if self.may_move_the_clock() {
+            if active && self.looks_for_renewal() {
+                return None;
+            }
             self.waited.limit = self.limits.wall;
             return Some(Settled::MoveTheClock);
         } else if active {
@@ -211,6 +217,21 @@ impl<'s> Settling<'s> {
         (self.waited.limit, self.waited.active) = (limit, active);
         self.waited.outside = outside.iter().map(Outside::to_string).collect();
         (self.watch.undelayed() >= limit).then_some(Settled::LimitReached)
+    }
+
+    /// Whether real time has to pass first, to see whether tasks replace each other. If one that was spawned during that time is
+    /// alive at its end, the clock is never moved: what takes turns in real time would end together.
+    fn looks_for_renewal(&mut self) -> bool {
+        if self.was_paused || self.limits.renewal.is_zero() {
+            return false;
+        }
+        let registry = &self.subject.registry;
+        let first_look = *self.first_look.get_or_insert_with(|| registry.next_generation());
+        let looks = self.watch.undelayed() < self.limits.renewal;
+        if !looks && registry.has_since(first_look) {
+            self.horizon = None;
+        }
+        looks || self.horizon.is_none()
     }
 
     /// How long threads may work, and timers be waited for, in wall time. Where the clock would be moved to the next timer,

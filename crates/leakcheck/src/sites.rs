@@ -83,7 +83,7 @@ impl Sites {
         lock(&self.all).sites.clone()
     }
 
-    #[cfg(test)]
+    #[cfg(all(test, not(leakcheck_loom)))]
     pub(crate) fn lock_all(&self) -> impl Drop + '_ {
         lock(&self.all)
     }

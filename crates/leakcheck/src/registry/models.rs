@@ -1,6 +1,6 @@
 //! What runs without a lock, under every interleaving and every order that the memory model allows: by loom.
 //!
-//! `RUSTFLAGS="--cfg tokio_unstable --cfg leakcheck_loom" cargo test -p leakcheck --release --lib loom --target-dir target/loom`
+//! `scripts/test models` runs it.
 //!
 //! Each ordering was weakened by itself once, and a model failed each time: `Release` and `Acquire` of the id, both fences, `Acquire` of
 //! `holds`, `Release` of `remove`, `Acquire` of the claim, and the three of the counters.

@@ -34,6 +34,8 @@ pub(super) fn write_doubts(f: &mut Formatter<'_>, report: &Report) -> fmt::Resul
     };
     match (timer, parked) {
         (_, 0) => writeln!(f, "  {next}"),
+        // What is polled again and again is most often a ticker.
+        (0, _) if sum(|group| group.live) > 0 => writeln!(f, "  {next}: a live task or a parked one may wait for it"),
         (0, 1) => writeln!(f, "  {next}: the parked task may wait for it"),
         (0, _) => writeln!(f, "  {next}: one of the parked tasks may wait for it"),
         _ => writeln!(f, "  {next}: {} may wait for it too", counted(parked, "parked task")),

@@ -95,6 +95,19 @@ impl Runs {
         });
     }
 
+    /// The body leaves tasks of these lines of the caller's file: of the last line always, of the others as it comes.
+    #[track_caller]
+    pub(crate) fn leaks_some<F: Future<Output = ()> + 'static>(self, lines: &[u32], body: fn() -> F) {
+        let file = Location::caller().file();
+        self.judge(body, |found| {
+            let left: Vec<_> = found.report.survivors.iter().map(|group| (&*group.file, group.line)).collect();
+            let expected = |place: &(&str, u32)| place.0 == file && lines.contains(&place.1);
+            let has_last = lines.last().is_some_and(|last| left.contains(&(file, *last)));
+            let right = has_last && left.iter().all(expected) && found.value.is_ok();
+            right.then_some(()).ok_or_else(|| format!("it leaves {lines:?}"))
+        });
+    }
+
     /// The body's own scope finds this, whatever is left in the end.
     #[track_caller]
     pub(crate) fn scope_finds<F: Future<Output = Report> + 'static>(self, lines: &[(u32, usize)], body: fn() -> F) {

@@ -14,5 +14,6 @@ mod horizon;
 mod in_flight;
 mod long_timers;
 mod peers;
+mod relays;
 mod scopes;
 mod std_clock;
