@@ -81,9 +81,14 @@ pub struct LineCourse {
     pub course: Course,
     /// Tasks that were spawned in the window.
     pub spawned: u64,
+    /// Those of them that could be left at the end and not at the beginning: what [`per_spawn`](Self::per_spawn) is divided by. A task
+    /// that is younger than [`age`](Convergence::age) at the end is none of them. It is counted between the two readings that are
+    /// compared, which are some way inside the window.
+    pub could_be_left: u64,
     /// How many tasks more are left than before; negative if there are fewer.
     pub left: i64,
-    /// How many tasks more are left for each that was spawned meanwhile: 0 where all come back, 1 where every one stays.
+    /// How many tasks more are left for each that could be: 0 where all come back, 1 where every one stays. Less than that for a
+    /// line whose leak began within the window, or that spawned faster at its end than at its beginning.
     pub per_spawn: f64,
     /// A leak that leaves fewer tasks than this for each spawn would not have shown in these readings.
     pub at_most: f64,
@@ -102,9 +107,11 @@ pub enum Course {
     Grows,
     /// What is left grows, and the oldest goes all the same: more is spawned than before, or the service is too slow.
     FallsBehind,
-    /// What is left does not grow.
+    /// What is left does not grow, or not by more than [`at_most`](LineCourse::at_most) for each spawn. A rarer leak needs a longer
+    /// window.
     Returns,
-    /// So little was spawned that not even a leak at every second spawn would have shown.
+    /// So little was spawned that not even a leak at every second spawn would have shown: fewer than twenty tasks, and with few
+    /// readings rather more.
     TooLittle,
 }
 
@@ -228,7 +235,8 @@ impl<'a> Readings<'a> {
         };
         let spawned = last.spawned.saturating_sub(first.spawned);
         let (per_spawn, oldest_moves) = (per(left as f64), oldest.map(|moved| moved.per_second));
-        LineCourse { location: location.to_owned(), course, spawned, left, per_spawn, at_most, oldest_moves }
+        let (location, could_be_left) = (location.to_owned(), between);
+        LineCourse { location, course, spawned, could_be_left, left, per_spawn, at_most, oldest_moves }
     }
 
     /// How many tasks were spawned that could be left at the one reading and not at the other: those that came of age in between.
@@ -313,11 +321,11 @@ impl Display for Convergence {
         let (window, age) = (self.window.as_secs_f64(), self.age.as_secs_f64());
         let which = if self.age.is_zero() { "all tasks".to_owned() } else { format!("tasks older than {age} s") };
         writeln!(f, "within {window:.0} s, {which}:")?;
-        self.lines
-            .iter()
-            .filter(|line| line.course != Course::TooLittle)
-            .try_for_each(|line| writeln!(f, "  {line}"))?;
-        match self.lines.iter().filter(|line| line.course == Course::TooLittle).count() {
+        // Of a line that spawns rarely, what is left is all there is to see.
+        let (folded, shown): (Vec<_>, Vec<_>) =
+            self.lines.iter().partition(|line| line.course == Course::TooLittle && line.left <= 0);
+        shown.iter().try_for_each(|line| writeln!(f, "  {line}"))?;
+        match folded.len() {
             0 => Ok(()),
             1 => writeln!(f, "  1 line spawned too little to say"),
             lines => writeln!(f, "  {lines} lines spawned too little to say"),
@@ -327,9 +335,9 @@ impl Display for Convergence {
 
 impl Display for LineCourse {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Self { location, course, spawned, left, per_spawn, at_most, .. } = self;
+        let Self { location, course, spawned, could_be_left, left, per_spawn, at_most, .. } = self;
         let moves = self.oldest_moves.unwrap_or_default();
-        let more = format_args!("{per_spawn:.3} left per spawn ({left} more, {spawned} spawned)");
+        let more = format_args!("{per_spawn:.3} left per spawn ({left} of {could_be_left})");
         match course {
             Course::Leaks => write!(f, "{location} leaks: {more}, and the oldest is still the same"),
             Course::Grows => write!(f, "{location} grows: {more}; another reading tells whether the oldest goes"),
@@ -337,6 +345,9 @@ impl Display for LineCourse {
                 write!(f, "{location} falls behind: {more}, but the oldest goes ({moves:.2} s of birth in a second)")
             }
             Course::Returns => write!(f, "{location} returns: below {at_most:.3} left per spawn ({spawned} spawned)"),
+            Course::TooLittle if *left > 0 => {
+                write!(f, "{location}: {left} more left of {could_be_left} that could be, too little to say")
+            }
             Course::TooLittle => write!(f, "{location}: {spawned} spawned, too little to say"),
         }
     }

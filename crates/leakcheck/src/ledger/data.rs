@@ -98,7 +98,8 @@ pub struct Older {
 }
 
 impl Ledger {
-    /// A ledger without lines, for readings that come from elsewhere: another process's metrics page, or a file.
+    /// A ledger without lines, for readings that your own code keeps elsewhere: in a file, or in another process. Fill `lines` with
+    /// them.
     pub fn new(begun: SystemTime, taken: SystemTime) -> Self {
         Self { begun, taken, lines: Vec::new() }
     }

@@ -15,7 +15,7 @@ use prometheus_client::{
 use super::data::{Ledger, Line, unix};
 use crate::watch::Watch;
 
-/// A collector for a registry of `prometheus-client`: takes a ledger whenever somebody asks for the metrics. Needs the feature
+/// A collector for a registry of `prometheus-client` 0.26: takes a ledger whenever somebody asks for the metrics. Needs the feature
 /// `metrics`.
 ///
 /// | metric | type | |

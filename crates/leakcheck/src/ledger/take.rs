@@ -119,18 +119,24 @@ impl Living {
     fn finish(mut self, position: &Position, total: Total, ages: &[Duration], taken_ms: u64) -> Line {
         let Total { spawned, ended, panicked } = total;
         self.older.resize(ages.len(), 0);
-        let oldest = self
-            .oldest_ms
-            .map(|birth| Oldest { birth: at(birth), age: Duration::from_millis(taken_ms.saturating_sub(birth)) });
+        // The tasks were looked at before the ends were counted, so some of them may have ended since.
+        let alive = spawned - ended;
+        let oldest = self.oldest_ms.filter(|_| alive > 0);
+        let oldest =
+            oldest.map(|birth| Oldest { birth: at(birth), age: Duration::from_millis(taken_ms.saturating_sub(birth)) });
         Line {
             location: position.name(),
             spawned,
             ended,
-            alive: spawned - ended,
-            allowed: self.allowed,
+            alive,
+            allowed: self.allowed.min(alive),
             panicked,
             oldest,
-            older: ages.iter().zip(self.older).map(|(than, tasks)| Older { than: *than, tasks }).collect(),
+            older: ages
+                .iter()
+                .zip(self.older)
+                .map(|(than, tasks)| Older { than: *than, tasks: tasks.min(alive) })
+                .collect(),
         }
     }
 }

@@ -238,3 +238,27 @@ fn the_text_names_leaks_first_and_says_what_it_compared() {
     assert!(text.contains(":1:1 leaks: 0.") && text.contains("and the oldest is still the same\n"), "{text}");
     assert!(text.ends_with("  1 line spawned too little to say\n"), "{text}");
 }
+
+/// Too few to judge are still named: of a line that spawns rarely, each task that stays may be the leak that is looked for.
+#[test]
+fn a_rare_line_that_leaves_all_it_spawned_is_named() {
+    let tasks: Vec<Task> = (0..15).map(|task| (f64::from(task) * 60.0, None)).collect();
+    let ledgers: Vec<_> = (0..=15).map(|minute| ledger(&tasks, f64::from(minute) * 60.0, 0)).collect();
+    let judged = Convergence::of(&ledgers.iter().collect::<Vec<_>>());
+    let line = &judged.lines[0];
+    assert_eq!(line.course, Course::TooLittle, "{judged}");
+    assert!(line.left > 0 && line.left as u64 <= line.could_be_left && line.could_be_left < line.spawned, "{judged}");
+    assert!(
+        judged.to_string().contains(&format!(": {} more left of {} that could be", line.left, line.could_be_left)),
+        "{judged}"
+    );
+}
+
+#[test]
+fn what_is_left_is_told_of_what_could_be_left() {
+    let leak = arrivals(1, 1_200.0, steady, one_in(4.0));
+    let judged = Convergence::of(&readings(&leak, 0.0, 1_200.0, 30.0).iter().collect::<Vec<_>>());
+    let line = &judged.lines[0];
+    assert_eq!(line.per_spawn, line.left as f64 / line.could_be_left as f64, "{judged}");
+    assert!(line.could_be_left < line.spawned && (line.per_spawn - 0.25).abs() < 0.1, "{judged}");
+}
