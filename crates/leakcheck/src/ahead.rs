@@ -24,6 +24,8 @@ const REST: Duration = Duration::from_millis(2);
 pub(crate) struct Prospect {
     pub(crate) activity: Activity,
     pub(crate) outside: Vec<Outside>,
+    /// What may act, and may as well have nothing to do with these tasks.
+    pub(crate) strangers: Vec<Outside>,
 }
 
 /// Looks from a thread of its own, since the caller's thread may be one of those looked at. `idle` is the number of idle
@@ -40,12 +42,13 @@ pub(crate) async fn look_ahead(registry: Arc<Registry>, handle: Handle, idle: us
             }
         }
         let outside = outside::look(&handle, &registry.threads, idle);
+        let strangers = outside::strangers(&registry.threads);
         let mut answer = lock(&shared);
-        answer.0 = Some(Prospect { activity, outside });
+        answer.0 = Some(Prospect { activity, outside, strangers });
         answer.1.take().into_iter().for_each(Waker::wake);
     });
     if started.is_err() {
-        return Prospect { activity: Activity::Unknown, outside: Vec::new() };
+        return Prospect { activity: Activity::Unknown, outside: Vec::new(), strangers: Vec::new() };
     }
     poll_fn(|cx| {
         let mut answer = lock(&answer);

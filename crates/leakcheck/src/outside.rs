@@ -133,6 +133,16 @@ fn acting_threads(threads: &Threads) -> Vec<Outside> {
     started.into_iter().map(|(_, name)| Outside::Thread(name)).collect()
 }
 
+/// Threads that may act on this runtime's tasks, and of which nobody knows whether they do: such as the one thread on which a library
+/// waits for all its timers. Not those that wait for events of descriptors, as other runtimes' threads do.
+pub(crate) fn strangers(threads: &Threads) -> Vec<Outside> {
+    let mut others = threads.started_by_somebody();
+    others.retain(|(thread, _)| {
+        probe::wait_of(*thread).is_some_and(|wait| wait.may_act() && !matches!(wait, Wait::Driver(_) | Wait::Unknown))
+    });
+    others.into_iter().map(|(_, name)| Outside::Thread(name)).collect()
+}
+
 /// The living children that the runtime's threads, and threads started by them, have started.
 fn children(threads: &Threads) -> Vec<Outside> {
     let mut parents = threads.numbers();

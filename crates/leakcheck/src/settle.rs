@@ -193,10 +193,14 @@ impl<'s> Settling<'s> {
         let (subject, within) = (self.subject, self.active_limit());
         let idle = idle(&subject.handle);
         let look = ahead::look_ahead(subject.registry.clone(), subject.handle.clone(), idle, within);
-        let Prospect { activity, outside } = if held { without_idling(look).await } else { look.await };
+        let Prospect { activity, mut outside, strangers } = if held { without_idling(look).await } else { look.await };
         // A clock that is held wakes nobody, and the caller's own pauses would count as activity.
         let active = !held && activity != Activity::Waiting;
-        if outside.is_empty() && !active && (self.waited.active || !self.waited.outside.is_empty()) {
+        if outside.is_empty()
+            && strangers.is_empty()
+            && !active
+            && (self.waited.active || !self.waited.outside.is_empty())
+        {
             // What has just ended may have woken a task that has yet to run, so the next look decides.
             (self.waited.active, self.waited.outside) = (false, Vec::new());
             return None;
@@ -211,6 +215,9 @@ impl<'s> Settling<'s> {
             return Some(Settled::MoveTheClock);
         } else if active {
             within
+        } else if !strangers.is_empty() {
+            outside = strangers;
+            self.limits.active
         } else {
             self.limits.wall
         };
@@ -285,7 +292,7 @@ impl<'s> Settling<'s> {
                 // A task that was polled may read another clock than the runtime's.
                 let untouched = !self.subject.registry.polled_in_virtual_time(self.subject.since);
                 let waited = self.was_paused || self.watch.undelayed() >= self.limits.wall;
-                let over = untouched && waited && self.subject.nothing_outside();
+                let over = untouched && waited && self.subject.nothing_outside() && !self.subject.has_strangers();
                 break if over { Settled::LimitReached } else { Settled::Stopped };
             }
             step *= 10;

@@ -122,6 +122,12 @@ impl Subject {
         Handle::current().id() == self.handle.id()
     }
 
+    /// Whether a thread might act of which nobody knows for whom it works. It keeps no clock from being moved: it may belong to another
+    /// test, or to a library that nothing here uses.
+    pub(crate) fn has_strangers(&self) -> bool {
+        !outside::strangers(&self.registry.threads).is_empty()
+    }
+
     /// Whether nothing outside exists that might act: then the clock can be moved without a real event being missed.
     pub(crate) fn nothing_outside(&self) -> bool {
         outside::is_nothing(&self.handle, &self.registry.threads)

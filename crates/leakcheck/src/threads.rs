@@ -25,6 +25,10 @@ thread_local! {
 
 /// How many threads are added before the numbers of ended threads are removed.
 const PRUNE_EVERY: usize = 64;
+/// How the names of the checker's own threads begin, and of those that Tokio starts.
+const KNOWN: [&str; 2] = ["leakcheck-", "tokio-"];
+/// The threads that wait for a verdict at this moment.
+static SUPERVISING: Mutex<Vec<u32>> = Mutex::new(Vec::new());
 /// Letters of a thread's name that are kept before its mark. Linux keeps 15 bytes.
 const NAME_MAX: usize = 8;
 
@@ -173,13 +177,29 @@ impl Threads {
 
     /// The threads that the test started by itself: numbers and names. A thread that was given a name is not known.
     pub(crate) fn started_by_the_test(&self) -> Vec<(u32, String)> {
-        let (mark, known) = (self.mark(), self.numbers());
+        let mark = self.mark();
+        self.others().filter(|(_, name)| name.ends_with(&mark)).collect()
+    }
+
+    /// The threads of which nobody knows who started them, or for whom they work: those with a name of their own. Not the
+    /// threads of another runtime, which has hooks of its own or none.
+    pub(crate) fn started_by_somebody(&self) -> Vec<(u32, String)> {
+        let main = std::process::id();
+        let supervising = lock(&SUPERVISING).clone();
+        let is_known = |name: &str| name.contains('~') || KNOWN.iter().any(|known| name.starts_with(known));
+        self.others()
+            .filter(|(number, name)| *number != main && !supervising.contains(number) && !is_known(name))
+            .collect()
+    }
+
+    /// The process's threads that this runtime did not start, with their names.
+    fn others(&self) -> impl Iterator<Item = (u32, String)> {
+        let known = self.numbers();
         let all = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
         let numbers = all.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        let others = numbers.filter(|number| !known.contains(number));
+        let others = numbers.filter(move |number| !known.contains(number));
         let name = |number: &u32| fs::read_to_string(format!("/proc/self/task/{number}/comm")).ok();
-        let named = others.filter_map(|number| Some((number, name(&number)?.trim_end().to_owned())));
-        named.filter(|(_, name)| name.ends_with(&mark)).collect()
+        others.filter_map(move |number| Some((number, name(&number)?.trim_end().to_owned())))
     }
 
     /// How many polls all threads have begun.
@@ -230,6 +250,27 @@ impl Threads {
         all.retain(|slot| Arc::strong_count(slot) > 1);
         all.push(slot.clone());
         slots.push((self.key, slot));
+    }
+}
+
+/// Says that the calling thread waits for a verdict, for as long as the guard lives: no test's task waits for such a thread.
+pub(crate) struct Supervising(Option<u32>);
+
+impl Supervising {
+    pub(crate) fn begin() -> Self {
+        let own = own_number();
+        lock(&SUPERVISING).extend(own);
+        Self(own)
+    }
+}
+
+impl Drop for Supervising {
+    fn drop(&mut self) {
+        // A thread may wait for the verdict on a body that waits for another one.
+        let mut all = lock(&SUPERVISING);
+        if let Some(place) = all.iter().position(|number| Some(*number) == self.0) {
+            all.swap_remove(place);
+        }
     }
 }
 

@@ -31,8 +31,8 @@ impl Baseline {
         let text = fs::read_to_string(&path).map_err(|error| {
             let (shown, here) = (path.display(), std::env::current_dir().unwrap_or_default());
             format!(
-                "cannot read the baseline LEAKCHECK_BASELINE={shown} in {}: {error}; make the file with `cargo leakcheck \
-                 baseline > {shown}`, or an empty one",
+                "cannot read the baseline LEAKCHECK_BASELINE={shown} in {}: {error}; make the file with `cargo leakcheck test` \
+                 and `cargo leakcheck baseline {shown}`, or an empty one",
                 here.display()
             )
         })?;
@@ -77,12 +77,12 @@ impl Baseline {
         let less = |(line, listed): (&String, &usize)| {
             let needed = needed(seen, line);
             let what = match needed {
-                0 => "is no longer needed".to_owned(),
-                needed => format!("needs only {needed}"),
+                0 => "is no longer needed; remove it".to_owned(),
+                needed => format!("needs only {needed}; change it"),
             };
             (needed < *listed).then(|| {
                 let path = self.shown();
-                format!("{path}: \"{}\" {what}; change it, or run with LEAKCHECK=shrink", entry(test, line, *listed))
+                format!("{path}: \"{}\" {what}, or run with LEAKCHECK=shrink", entry(test, line, *listed))
             })
         };
         entries.iter().filter_map(less).collect()

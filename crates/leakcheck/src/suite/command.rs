@@ -1,6 +1,7 @@
 //! `cargo leakcheck`: runs a suite, and prints what its tests left.
 
 use std::{
+    collections::BTreeSet,
     env,
     ffi::OsString,
     fs, io,
@@ -9,7 +10,9 @@ use std::{
 };
 
 use super::{
-    baseline::{Baseline, HEAD},
+    baseline::{Baseline, HEAD, entry},
+    data::Test,
+    exclusive::{beside, replace},
     run::{self, Record},
     table::Table,
 };
@@ -20,7 +23,8 @@ cargo leakcheck: what the tests of a suite leave behind
 cargo leakcheck test …          runs `cargo test …` with LEAKCHECK=report, then prints the table
 cargo leakcheck nextest run …   the same with nextest, or with any other command of cargo's
 cargo leakcheck table           the table of the last run
-cargo leakcheck baseline        what the last run left, as a baseline file: add `> leakcheck-baseline.txt`
+cargo leakcheck baseline FILE   writes what the last run left into a baseline file, and tells the lines that are new in it
+cargo leakcheck baseline        prints it instead
 
 With LEAKCHECK_BASELINE=leakcheck-baseline.txt, tests may leave what is listed, and no more.
 With LEAKCHECK=shrink too, what is no longer needed is removed from the file.
@@ -40,7 +44,10 @@ pub(crate) fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         Some("table") if arguments.len() == 1 => path().and_then(table).map(|()| ExitCode::SUCCESS),
-        Some("baseline") if arguments.len() == 1 => path().and_then(baseline).map(|()| ExitCode::SUCCESS),
+        Some("baseline") if arguments.len() <= 2 => {
+            let file = arguments.get(1).map(Path::new);
+            path().and_then(|path| baseline(&path, file)).map(|()| ExitCode::SUCCESS)
+        }
         Some("table" | "baseline") => Err(format!("too many arguments\n\n{USAGE}")),
         Some(_) => path().and_then(|path| run_and_tell(arguments, path)),
     };
@@ -52,12 +59,11 @@ pub(crate) fn main() -> ExitCode {
 
 /// Runs cargo with these arguments, and prints the table of that run.
 fn run_and_tell(arguments: &[OsString], path: PathBuf) -> Result<ExitCode, String> {
-    // Without it, a run in which no test checks anything would show the table of the run before.
-    match fs::remove_file(&path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            return Err(format!("cannot remove {}: {error}", path.display()));
-        }
-        _ => {}
+    // A run in which no test checks anything must not show the table of the run before, and must not cost it either.
+    let before = beside(&path, ".before");
+    let moved = |error: &io::Error| error.kind() != io::ErrorKind::NotFound;
+    if let Err(error) = fs::rename(&path, &before).or_else(|error| if moved(&error) { Err(error) } else { Ok(()) }) {
+        return Err(format!("cannot move {}: {error}", path.display()));
     }
     let mut cargo = Command::new(cargo());
     if env::var_os("LEAKCHECK").is_none_or(|mode| mode.is_empty()) {
@@ -65,6 +71,11 @@ fn run_and_tell(arguments: &[OsString], path: PathBuf) -> Result<ExitCode, Strin
     }
     let status = cargo.args(arguments).env("LEAKCHECK_REPORT", &path).status();
     let status = status.map_err(|error| format!("cargo does not start: {error}"))?;
+    if !path.exists() {
+        let _ = fs::rename(&before, &path);
+        return Err("no test of this run was checked; what `table` and `baseline` tell is still the run before".into());
+    }
+    let _ = fs::remove_file(&before);
     println!();
     table(path)?;
     Ok(match status.code() {
@@ -80,10 +91,22 @@ fn table(path: PathBuf) -> Result<(), String> {
     Ok(())
 }
 
-fn baseline(path: PathBuf) -> Result<(), String> {
-    let record = read(&path)?;
-    print!("{HEAD}");
-    Table { record: &record, baseline: None }.entries().for_each(|entry| println!("{entry}"));
+fn baseline(path: &Path, file: Option<&Path>) -> Result<(), String> {
+    let record = read(path)?;
+    let entries: Vec<_> = Table { record: &record, baseline: None }.entries().collect();
+    let text = HEAD.to_owned() + &entries.iter().map(|entry| format!("{entry}\n")).collect::<String>();
+    let Some(file) = file else {
+        print!("{text}");
+        return Ok(());
+    };
+    // It may only shrink by itself. Whoever lets it grow is told by how much.
+    let before = if file.exists() { Some(Baseline::read(file.to_owned())?) } else { None };
+    let listed = |(test, line, tasks): (&Test, &str, usize)| entry(test, line, tasks);
+    let listed: Option<BTreeSet<_>> = before.as_ref().map(|before| before.entries().map(listed).collect());
+    replace(file, &text).map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+    for new in entries.iter().filter(|entry| listed.as_ref().is_some_and(|listed| !listed.contains(*entry))) {
+        eprintln!("new in {}: {new}", file.display());
+    }
     Ok(())
 }
 

@@ -17,3 +17,4 @@ mod peers;
 mod relays;
 mod scopes;
 mod std_clock;
+mod strangers;

@@ -108,8 +108,12 @@ fn the_command_runs_a_suite_and_prints_its_table() {
 fn a_baseline_that_the_command_wrote_lets_the_suite_pass() {
     let place = Place::new("written");
     assert!(place.samples("lea").env("LEAKCHECK", "report").status().unwrap().success());
-    let output = place.cargo_leakcheck(&["baseline"]).output().unwrap();
-    let written = String::from_utf8(output.stdout).unwrap();
+    let output = place.cargo_leakcheck(&["baseline", &place.baseline().to_string_lossy()]).output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty() && output.stdout.is_empty(), "{}", text(&output));
+    let written = fs::read_to_string(place.baseline()).unwrap();
+    // Without a file it is printed.
+    let printed = place.cargo_leakcheck(&["baseline"]).output().unwrap();
+    assert_eq!(String::from_utf8(printed.stdout).unwrap(), written);
     let entries = [
         entry("leaks_in_its_scope", IN_SCOPE, 1),
         entry("leaks_late", LATE, 1),
@@ -118,7 +122,6 @@ fn a_baseline_that_the_command_wrote_lets_the_suite_pass() {
         entry("leaks_one", ONE, 1),
     ];
     assert_eq!(written.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>(), entries);
-    fs::write(place.baseline(), &written).unwrap();
     let output = place.samples("lea").env("LEAKCHECK_BASELINE", place.baseline()).output().unwrap();
     assert!(output.status.success() && text(&output).contains("5 passed"), "{}", text(&output));
     assert!(!text(&output).contains("leakcheck: "), "nothing to tell: {}", text(&output));
@@ -156,6 +159,45 @@ fn what_is_beyond_the_baseline_fails_and_is_named_as_a_line_of_it() {
     assert_eq!(fs::read_to_string(place.baseline()).unwrap(), listed.join("\n"), "nothing has written it");
 }
 
+/// Nobody lets the file grow without being told.
+#[test]
+fn a_baseline_that_is_written_anew_tells_what_is_new_in_it() {
+    let place = Place::new("anew");
+    let file = place.baseline();
+    fs::write(&file, entry("leaks_more", MORE, 1) + "\n").unwrap();
+    assert!(place.samples("leaks_one").env("LEAKCHECK", "report").status().unwrap().success());
+    let output = place.cargo_leakcheck(&["baseline", &file.to_string_lossy()]).output().unwrap();
+    assert_eq!(text(&output), format!("new in {}: {}\n", file.display(), entry("leaks_one", ONE, 1)));
+    // One that cannot be read is not written over.
+    fs::write(&file, "a | b | 1\n").unwrap();
+    let output = place.cargo_leakcheck(&["baseline", &file.to_string_lossy()]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    assert_eq!(fs::read_to_string(&file).unwrap(), "a | b | 1\n");
+}
+
+/// A suite that makes its first baseline may have the variable set already.
+#[test]
+fn report_mode_needs_no_baseline() {
+    let place = Place::new("first");
+    let mut command = place.samples("lea");
+    let output = command.env("LEAKCHECK", "report").env("LEAKCHECK_BASELINE", place.baseline()).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    assert!(place.table().starts_with("4 of 5 tests left something behind"), "{}", place.table());
+}
+
+/// Such as one whose command is mistyped.
+#[test]
+fn a_run_that_checks_nothing_does_not_cost_the_run_before() {
+    let place = Place::new("nothing");
+    assert!(place.samples("leaks_one").env("LEAKCHECK", "report").status().unwrap().success());
+    let before = place.table();
+    let mut command = place.cargo_leakcheck(&["--ignored", "sample::no_such_test"]);
+    let output = command.env("CARGO", env::current_exe().unwrap()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    assert!(text(&output).contains("no test of this run was checked"), "{}", text(&output));
+    assert_eq!(place.table(), before);
+}
+
 #[test]
 fn what_cannot_be_read_fails_each_test_with_what_to_write() {
     let place = Place::new("bad");
@@ -173,7 +215,7 @@ fn what_cannot_be_read_fails_each_test_with_what_to_write() {
     let mut cases = vec![
         ("LEAKCHECK", "reprot".into(), "LEAKCHECK=reprot is no mode: write LEAKCHECK=report".to_owned()),
         ("LEAKCHECK", "shrink".into(), "set LEAKCHECK_BASELINE=leakcheck-baseline.txt too".to_owned()),
-        ("LEAKCHECK_BASELINE", missing.clone(), format!("cargo leakcheck baseline > {}", missing.display())),
+        ("LEAKCHECK_BASELINE", missing.clone(), format!("cargo leakcheck baseline {}", missing.display())),
     ];
     for (path, why) in
         files.iter().zip([":1: a line has four parts", ":1: the last part", ":2: this test and spawn line"])

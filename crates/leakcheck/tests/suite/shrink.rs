@@ -50,11 +50,11 @@ fn what_is_no_longer_needed_is_told_past_libtest() {
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     let path = place.baseline().display().to_string();
     for (line, what) in [
-        (entry("leaks_more", MORE, 3), "needs only 2"),
-        (entry("leaks_one", 1, 4), "is no longer needed"),
-        (entry("leaves_nothing", 7, 2), "is no longer needed"),
+        (entry("leaks_more", MORE, 3), "needs only 2; change it"),
+        (entry("leaks_one", 1, 4), "is no longer needed; remove it"),
+        (entry("leaves_nothing", 7, 2), "is no longer needed; remove it"),
     ] {
-        let line = format!("leakcheck: {path}: \"{line}\" {what}; change it, or run with LEAKCHECK=shrink\n");
+        let line = format!("leakcheck: {path}: \"{line}\" {what}, or run with LEAKCHECK=shrink\n");
         assert!(told.contains(&line), "{line} is not in {told}");
     }
     assert_eq!(fs::read_to_string(place.baseline()).unwrap(), before, "it is told, not done");
