@@ -9,7 +9,8 @@ TEST = re.compile(r"\btest (\S+)(?: - should panic)? \.\.\. (ok|FAILED|ignored)"
 SECTION = re.compile(r"^---- (\S+) stdout ----$")
 RESULT = re.compile(r"^test result: .*finished in ([\d.]+)s")
 HEAD = re.compile(r"(?:^|: |, )((?:leak|overdue): .*)$")
-GROUP = re.compile(r"^  (\d+) tasks? spawned at (.+?:\d+:\d+): (.*)$")
+# Not the notes on tasks that panicked, which begin the same.
+GROUP = re.compile(r"^  (\d+) tasks? spawned at ((?:(?! panicked at ).)+?:\d+:\d+): (.*)$")
 BLOCKING = re.compile(r"^  (\d+) blocking threads? still")
 WAITED = re.compile(r"^  (waited .*?)(?:: `|$)")
 AGE = re.compile(r"(?:; |, )?(?:under 1 s old|oldest \d+ s)")

@@ -39,6 +39,7 @@ thread 'keeps' (7) panicked at src/lib.rs:20:10:
 leak: 3 tasks left
   2 tasks spawned at /home/me/.cargo/registry/src/index-0/hyper-util-0.1.9/src/rt/tokio.rs:127:9: 1 parked, 1 live; oldest 2 s
     2 by the task spawned at src/pool.rs:9:5
+  1 task spawned at src/pool.rs:12:5 panicked at src/pool.rs:14:5: no such key
   1 task spawned at src/pool.rs:9:5: parked; under 1 s old
   1 blocking thread still busy: running a closure of spawn_blocking, or standing in for a worker in block_in_place
   waited 2.5 s for socket to 127.0.0.1:6379: `settle` gives more
