@@ -89,6 +89,8 @@ class Outcome(unittest.TestCase):
         self.assertEqual(lines["hyper-util-0.1.9/src/rt/tokio.rs:127:9"]["states"], {"parked, live"})
         self.assertEqual(lines["blocking closures"]["tasks"], 1)
         self.assertEqual(lines["blocking closures"]["waited"], {"waited 2.5 s for socket to 127.0.0.1:6379"})
+        # A task that panicked is gone.
+        self.assertEqual(lines.keys(), {"src/pool.rs:9:5", "hyper-util-0.1.9/src/rt/tokio.rs:127:9", "blocking closures"})
         self.assertEqual(self.run_read.reports.keys(), {KEEPS, LATER})
 
     def test_a_change_without_a_report_is_told_with_its_reason(self):
