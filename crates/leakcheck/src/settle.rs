@@ -33,7 +33,7 @@ use crate::{
 const PAUSE_MIN: Duration = Duration::from_micros(50);
 const PAUSE_MAX: Duration = Duration::from_millis(10);
 /// Pause between two such looks.
-const LOOK_PAUSE: Duration = Duration::from_millis(50);
+const LOOK_PAUSE: Duration = Duration::from_millis(25);
 /// The longest pause in which a runtime whose clock must stand still is kept from its work.
 const HELD_PAUSE_MAX: Duration = Duration::from_millis(1);
 /// Wall time for which virtual time may run without a break. A ticker of 1 ms needs some 20 ms of it.

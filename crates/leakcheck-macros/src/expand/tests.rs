@@ -239,22 +239,10 @@ fn check_refused(cases: impl IntoIterator<Item = (proc_macro2::TokenStream, &'st
 #[test]
 fn a_function_without_async_or_with_parameters_is_answered_with_what_to_write() {
     check_refused([
+        (quote! { fn name() {} }, "the function is not async: write `async fn`, or use `#[test]`"),
+        (quote! { async fn name(x: u32) {} }, "a test takes no parameters: make the values in its body"),
         (
-            quote!(
-                fn name() {}
-            ),
-            "the function is not async: write `async fn`, or use `#[test]`",
-        ),
-        (
-            quote!(
-                async fn name(x: u32) {}
-            ),
-            "a test takes no parameters: make the values in its body",
-        ),
-        (
-            quote!(
-                async fn name(#[case] x: u32, #[values(1, 2)] y: u32) {}
-            ),
+            quote! { async fn name(#[case] x: u32, #[values(1, 2)] y: u32) {} },
             "a test takes no parameters: put the attribute that reads `#[case]`, such as `#[rstest]`, above \
              `#[leakcheck::test]`",
         ),
@@ -267,24 +255,14 @@ fn a_function_without_async_or_with_parameters_is_answered_with_what_to_write() 
             "a test takes no parameters: make the values in its body, or put `#[my::fixtures]` above \
              `#[leakcheck::test]` if it makes them",
         ),
-        (
-            quote!(
-                async fn name(&self) {}
-            ),
-            "a test takes no parameters: make the values in its body",
-        ),
+        (quote! { async fn name(&self) {} }, "a test takes no parameters: make the values in its body"),
     ]);
 }
 
 #[test]
 fn a_kind_of_function_that_cannot_be_a_test_is_answered_with_what_to_write() {
     check_refused([
-        (
-            quote!(
-                async fn name<T>() {}
-            ),
-            "a test is not generic: write one test for each type",
-        ),
+        (quote! { async fn name<T>() {} }, "a test is not generic: write one test for each type"),
         (
             quote!(
                 async fn name()
@@ -296,23 +274,11 @@ fn a_kind_of_function_that_cannot_be_a_test_is_answered_with_what_to_write() {
             "a test is not generic: remove the `where` clause",
         ),
         (
-            quote!(
-                async unsafe fn name() {}
-            ),
+            quote! { async unsafe fn name() {} },
             "a test is called by nobody who could promise anything: remove `unsafe`",
         ),
-        (
-            quote!(
-                async extern "C" fn name() {}
-            ),
-            "a test is called from Rust: remove `extern`",
-        ),
-        (
-            quote!(
-                struct Name;
-            ),
-            "only a function can be a test: write `async fn`",
-        ),
+        (quote! { async extern "C" fn name() {} }, "a test is called from Rust: remove `extern`"),
+        (quote! { struct Name; }, "only a function can be a test: write `async fn`"),
     ]);
 }
 
