@@ -11,15 +11,18 @@ use syn::{
 };
 
 /// The arguments, each with an example for the error messages.
-const ARGUMENTS: [(&str, &str); 9] = [
+const ARGUMENTS: [(&str, &str); 12] = [
     ("flavor", r#"flavor = "multi_thread""#),
     ("worker_threads", "worker_threads = 2"),
     ("start_paused", "start_paused = true"),
     ("settle", r#"settle = "2s""#),
+    ("horizon", r#"horizon = "31s""#),
     ("deadline", r#"deadline = "30s""#),
     ("allow", r#"allow = "src/metrics.rs""#),
     ("allow_blocking", "allow_blocking = 1"),
     ("await_lines", "await_lines = true"),
+    ("panics", r#"panics = "fail""#),
+    ("children", r#"children = "fail""#),
     ("crate", r#"crate = "renamed""#),
 ];
 /// A sum of this and any point in time does not overflow.
@@ -31,18 +34,30 @@ pub(crate) struct Args {
     pub(crate) flavor: Flavor,
     pub(crate) start_paused: Option<bool>,
     pub(crate) settle: Option<Duration>,
+    pub(crate) horizon: Option<Duration>,
     pub(crate) deadline: Option<Duration>,
-    pub(crate) allow: Vec<LitStr>,
+    pub(crate) allow: Vec<Allowance>,
     pub(crate) allow_blocking: Option<usize>,
     pub(crate) await_lines: Option<bool>,
+    /// Whether a task's panic, or a child process left, fails the test.
+    pub(crate) panics: Option<bool>,
+    pub(crate) children: Option<bool>,
     /// The path of leakcheck where it is not `::leakcheck`.
     pub(crate) crate_path: Option<Path>,
+}
+
+/// `"hyper-util"`, or `("hyper-util", at_most = 1)`.
+pub(crate) struct Allowance {
+    pub(crate) text: LitStr,
+    pub(crate) at_most: Option<usize>,
 }
 
 #[derive(Clone, Copy, Default)]
 pub(crate) enum Flavor {
     #[default]
     CurrentThread,
+    /// On which `spawn_local` needs no `LocalSet`.
+    Local,
     /// With this many workers, or one for each core.
     MultiThread(Option<usize>),
 }
@@ -56,43 +71,59 @@ impl Args {
     pub(crate) fn parse(tokens: TokenStream) -> Result<Self> {
         let arguments = Punctuated::<Argument, Token![,]>::parse_terminated.parse2(tokens)?;
         refuse_duplicates(&arguments)?;
-        let (mut args, mut workers, mut paused) = (Self::default(), None, None);
+        let (mut args, mut workers, mut paused, mut horizon) = (Self::default(), None, None, None);
         for argument in &arguments {
             match argument.name.to_string().as_str() {
                 "flavor" => args.flavor = argument.flavor()?,
                 "worker_threads" => workers = Some((argument.workers()?, argument.name.span())),
                 "start_paused" => paused = Some((argument.boolean()?, argument.name.span())),
                 "settle" => args.settle = Some(argument.duration()?),
+                "horizon" => horizon = Some((argument.duration()?, argument.name.span())),
                 "deadline" => args.deadline = Some(argument.deadline()?),
-                "allow" => args.allow = argument.strings()?,
+                "allow" => args.allow = argument.allowances()?,
                 "allow_blocking" => args.allow_blocking = Some(argument.count()?),
                 "await_lines" => args.await_lines = Some(argument.boolean()?),
+                "panics" => args.panics = Some(argument.fails()?),
+                "children" => args.children = Some(argument.fails()?),
                 "crate" => args.crate_path = Some(argument.path()?),
                 _ => return Err(unknown(&argument.name)),
             }
         }
-        args.for_flavor(workers, paused)
+        args.start_paused = paused.map(|(paused, _)| paused);
+        args.horizon = horizon.map(|(horizon, _)| horizon);
+        args.for_flavor(workers, paused.map(|(_, at)| at), horizon.map(|(_, at)| at))
     }
 
-    /// Adds the arguments that fit one flavor only.
-    fn for_flavor(mut self, workers: Option<(usize, Span)>, paused: Option<(bool, Span)>) -> Result<Self> {
-        match (&mut self.flavor, workers, paused) {
-            (Flavor::CurrentThread, Some((_, at)), _) => Err(Error::new(
-                at,
-                "`worker_threads` needs `flavor = \"multi_thread\"`: a `current_thread` runtime has one thread",
-            )),
-            (Flavor::MultiThread(_), _, Some((_, at))) => Err(Error::new(
-                at,
-                "`start_paused` needs `flavor = \"current_thread\"`: \
-                 tokio cannot pause the clock of a `multi_thread` runtime",
-            )),
-            (Flavor::CurrentThread, None, paused) => {
-                self.start_paused = paused.map(|(paused, _)| paused);
-                Ok(self)
-            }
-            (Flavor::MultiThread(count), workers, None) => {
+    /// Refuses the arguments that fit another flavor only; `workers`, `paused` and `horizon` say where they stand.
+    fn for_flavor(
+        mut self,
+        workers: Option<(usize, Span)>,
+        paused: Option<Span>,
+        horizon: Option<Span>,
+    ) -> Result<Self> {
+        let one_thread = |flavor, (_, at)| {
+            let why =
+                format!("`worker_threads` needs `flavor = \"multi_thread\"`: a `{flavor}` runtime has one thread");
+            Err(Error::new(at, why))
+        };
+        let own_clock = |name, at| {
+            let why = format!(
+                "`{name}` needs `flavor = \"current_thread\"`: \
+                 tokio cannot pause the clock of a `multi_thread` runtime"
+            );
+            Err(Error::new(at, why))
+        };
+        match (&mut self.flavor, workers) {
+            (Flavor::CurrentThread, Some(workers)) => one_thread("current_thread", workers),
+            (Flavor::Local, Some(workers)) => one_thread("local", workers),
+            (Flavor::CurrentThread | Flavor::Local, None) => Ok(self),
+            (Flavor::MultiThread(count), workers) => {
                 *count = workers.map(|(workers, _)| workers);
-                Ok(self)
+                match (paused, horizon) {
+                    (Some(at), _) => own_clock("start_paused", at),
+                    (None, Some(at)) => own_clock("horizon", at),
+                    (None, None) => Ok(self),
+                }
             }
         }
     }
@@ -103,15 +134,13 @@ impl Argument {
         let text = self.string()?;
         let why = match text.value().as_str() {
             "current_thread" => return Ok(Flavor::CurrentThread),
+            "local" => return Ok(Flavor::Local),
             "multi_thread" => return Ok(Flavor::MultiThread(None)),
             "single_thread" | "basic_scheduler" => "this flavor is called `current_thread`".to_owned(),
             "threaded_scheduler" => "this flavor is called `multi_thread`".to_owned(),
-            "local" => {
-                "the flavor `local` is not supported: write `flavor = \"current_thread\"` and call `spawn_local` \
-                        inside a `tokio::task::LocalSet`"
-                    .to_owned()
+            other => {
+                format!("no flavor is called `{other}`: write `\"current_thread\"`, `\"multi_thread\"` or `\"local\"`")
             }
-            other => format!("no flavor is called `{other}`: write `\"current_thread\"` or `\"multi_thread\"`"),
         };
         Err(Error::new_spanned(text, why))
     }
@@ -137,17 +166,26 @@ impl Argument {
         }
     }
 
+    fn fails(&self) -> Result<bool> {
+        match self.string()?.value().as_str() {
+            "fail" => Ok(true),
+            "note" => Ok(false),
+            _ => Err(self.expected("`\"fail\"` or `\"note\"`")),
+        }
+    }
+
     fn string(&self) -> Result<LitStr> {
         string(&self.value).ok_or_else(|| self.expected("a string"))
     }
 
-    /// One string, or an array of them.
-    fn strings(&self) -> Result<Vec<LitStr>> {
+    /// One allowance, or an array of them.
+    fn allowances(&self) -> Result<Vec<Allowance>> {
         let Expr::Array(array) = ungrouped(&self.value) else {
-            return Ok(vec![string(&self.value).ok_or_else(|| self.expected("a string or an array of strings"))?]);
+            let one = allowance(&self.value)?;
+            return Ok(vec![one.ok_or_else(|| self.expected("a string or an array of strings"))?]);
         };
         let wrong = |element| Error::new_spanned(element, "an allowance is a string: write `\"src/metrics.rs\"`");
-        array.elems.iter().map(|element| string(element).ok_or_else(|| wrong(element))).collect()
+        array.elems.iter().map(|element| allowance(element)?.ok_or_else(|| wrong(element))).collect()
     }
 
     fn duration(&self) -> Result<Duration> {
@@ -250,6 +288,26 @@ fn duration(text: &str) -> Option<Duration> {
     };
     // A product that does not fit is longer than a day, and the caller refuses it as too long.
     Some(Duration::from_millis(number.saturating_mul(millis)))
+}
+
+/// A string, or a string and a number in parentheses; `None` for anything else.
+fn allowance(value: &Expr) -> Result<Option<Allowance>> {
+    let Expr::Tuple(tuple) = ungrouped(value) else {
+        return Ok(string(value).map(|text| Allowance { text, at_most: None }));
+    };
+    let wrong = || Error::new_spanned(tuple, "an allowance with a number is written `(\"hyper-util\", at_most = 1)`");
+    let mut parts = tuple.elems.iter();
+    let (Some(text), Some(Expr::Assign(number)), None) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(wrong());
+    };
+    let named = matches!(&*number.left, Expr::Path(path) if path.path.is_ident("at_most"));
+    match (string(text), literal(&number.right)) {
+        (Some(text), Some(Lit::Int(at_most))) if named => match at_most.base10_parse() {
+            Ok(at_most) if at_most > 0 => Ok(Some(Allowance { text, at_most: Some(at_most) })),
+            _ => Err(Error::new_spanned(at_most, "`at_most` is a whole number from 1: write `at_most = 1`")),
+        },
+        _ => Err(wrong()),
+    }
 }
 
 fn literal(value: &Expr) -> Option<&Lit> {

@@ -5,12 +5,15 @@ use std::time::Duration;
 use proc_macro2::{Delimiter, Group, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{
-    AttrStyle, Attribute, Error, Result, ReturnType, Safety, Signature, Token, Type, Visibility,
+    AttrStyle, Attribute, Error, FnArg, Result, ReturnType, Safety, Signature, Token, Type, Visibility,
     parse::{Parse, ParseStream},
     token::Brace,
 };
 
-use crate::args::{Args, Flavor};
+use crate::{
+    args::{Allowance, Args, Flavor},
+    attrs,
+};
 
 pub(crate) fn test(args: TokenStream, item: TokenStream) -> TokenStream {
     let function: Function = match syn::parse2(item.clone()) {
@@ -34,11 +37,9 @@ struct Function {
 impl Function {
     fn check(&self) -> Result<()> {
         let sig = &self.sig;
-        // This check comes first, because an attribute such as `#[tokio::test]` above this one has removed the `async`.
-        if let Some(second) = self.attrs.iter().find(|attr| is_test(attr)) {
-            let why = "a second test attribute: remove it, `#[leakcheck::test]` makes the function a test already";
-            return Err(Error::new_spanned(second, why));
-        }
+        // This check comes first, because an attribute such as `#[tokio::test]` above this one has removed the `async`, and
+        // one such as `#[test_case]` below it would have made the parameters.
+        attrs::check(&self.attrs)?;
         if sig.asyncness.is_none() {
             return Err(Error::new_spanned(
                 sig.fn_token,
@@ -48,9 +49,28 @@ impl Function {
         let parameters = sig.inputs.to_token_stream().into_iter().chain(sig.variadic.to_token_stream());
         let parameters: TokenStream = parameters.collect();
         if !parameters.is_empty() {
-            return Err(Error::new_spanned(parameters, "a test takes no parameters: make the values in its body"));
+            return Err(Error::new_spanned(parameters, self.why_no_parameters()));
         }
         self.check_qualifiers()
+    }
+
+    /// An attribute that gives values to parameters takes them away, so those that are seen here had none above.
+    fn why_no_parameters(&self) -> String {
+        let own = self.sig.inputs.iter().find_map(|input| match input {
+            FnArg::Typed(parameter) => parameter.attrs.first(),
+            FnArg::Receiver(_) => None,
+        });
+        let remedy = match (own, attrs::first_for_body(&self.attrs)) {
+            (Some(own), _) => format!(
+                "put the attribute that reads `#[{}]`, such as `#[rstest]`, above `#[leakcheck::test]`",
+                attrs::written(own.path())
+            ),
+            (None, Some(below)) => {
+                format!("make the values in its body, or put `#[{below}]` above `#[leakcheck::test]` if it makes them")
+            }
+            (None, None) => "make the values in its body".to_owned(),
+        };
+        format!("a test takes no parameters: {remedy}")
     }
 
     fn check_qualifiers(&self) -> Result<()> {
@@ -74,24 +94,32 @@ impl Function {
     }
 
     /// The function as it was written becomes a function inside the test. So `?`, `return`, inference and type errors are
-    /// those of an `async fn`; in an `async` block they would differ.
+    /// those of an `async fn`; in an `async` block they would differ. It keeps its name, by which `#[traced_test]`, say, finds
+    /// the test's log.
     fn into_test(self, args: &Args) -> TokenStream {
         let Self { attrs, vis, sig, body } = self;
+        let (outer, inner) = attrs::split(&attrs);
         let (fn_token, name) = (sig.fn_token, &sig.ident);
-        let (run, output) = match &sig.output {
-            ReturnType::Type(_, ty) if !is_unit(ty) => (quote!(run), quote!(-> ::std::process::ExitCode)),
-            // libtest accepts only `()` from a test that should panic.
-            _ => (quote!(run_unit), quote!()),
-        };
         let crate_path = args.crate_path.as_ref().map_or_else(|| quote!(::leakcheck), ToTokens::to_token_stream);
+        let (run, output) = match &sig.output {
+            ReturnType::Type(_, ty) if is_unit(ty) => (quote!(run_unit), quote!()),
+            ReturnType::Type(..) if attrs::has_wrapper(&outer) => {
+                let result = quote!(::core::result::Result<(), #crate_path::__private::Printed>);
+                (quote!(run_wrapped), quote!(-> #result))
+            }
+            ReturnType::Type(..) => (quote!(run), quote!(-> ::std::process::ExitCode)),
+            // libtest accepts only `()` from a test that should panic.
+            ReturnType::Default => (quote!(run_unit), quote!()),
+        };
         let checker = checker(args);
         // A failed test panics at the function's name. With a span of the macro's own, the panic would be at the
         // attribute's line.
         let call = quote_spanned!(name.span()=> __leakcheck::__private::#run(#checker, #name));
         quote! {
-            #(#attrs)*
+            #(#outer)*
             #[::core::prelude::v1::test]
             #vis #fn_token #name() #output {
+                #(#inner)*
                 #sig #body
                 {
                     use #crate_path as __leakcheck;
@@ -101,11 +129,15 @@ impl Function {
         }
     }
 
-    /// The function without its test attributes, so that one error of the attribute brings no others from rustc: imports
-    /// stay used, and `.await` stays inside an `async fn`.
+    /// The function without attributes that would make a test of it, so that one error of the attribute brings no others from
+    /// rustc: imports stay used, and `.await` stays inside an `async fn`.
     fn into_plain(self) -> TokenStream {
         let Self { attrs, vis, mut sig, body } = self;
-        let attrs = attrs.iter().filter(|attr| !is_test(attr));
+        let attrs = attrs::without_faults(attrs);
+        sig.inputs.iter_mut().for_each(|input| match input {
+            FnArg::Typed(parameter) => parameter.attrs.clear(),
+            FnArg::Receiver(own) => own.attrs.clear(),
+        });
         sig.asyncness.get_or_insert_with(<Token![async]>::default);
         quote!(#(#attrs)* #vis #sig #body)
     }
@@ -135,17 +167,24 @@ impl Parse for Function {
 fn checker(args: &Args) -> TokenStream {
     let new = match args.flavor {
         Flavor::CurrentThread => quote!(__leakcheck::Checker::current_thread()),
+        Flavor::Local => quote!(__leakcheck::Checker::local()),
         Flavor::MultiThread(Some(workers)) => quote!(__leakcheck::Checker::multi_thread(#workers)),
         Flavor::MultiThread(None) => quote!(__leakcheck::__private::multi_thread()),
     };
     let paused = args.start_paused.map(|paused| quote!(.start_paused(#paused)));
     let settle = args.settle.map(duration).map(|limit| quote!(.settle(#limit)));
+    let horizon = args.horizon.map(duration).map(|limit| quote!(.horizon(#limit)));
     let deadline = args.deadline.map(duration).map(|limit| quote!(.deadline(#limit)));
     // With this span, an allowance that cannot be read panics at the line where it is written.
-    let allow = args.allow.iter().map(|text| quote_spanned!(text.span()=> .allow(#text)));
+    let allow = args.allow.iter().map(|Allowance { text, at_most }| match at_most {
+        None => quote_spanned!(text.span()=> .allow(#text)),
+        Some(tasks) => quote_spanned!(text.span()=> .allow_at_most(#text, #tasks)),
+    });
     let blocking = args.allow_blocking.map(|closures| quote!(.allow_blocking(#closures)));
     let await_lines = args.await_lines.map(|wanted| quote!(.await_lines(#wanted)));
-    quote!(#new #paused #settle #deadline #(#allow)* #blocking #await_lines)
+    let panics = args.panics.map(|fails| quote!(.fail_on_panic(#fails)));
+    let children = args.children.map(|fails| quote!(.fail_on_children(#fails)));
+    quote!(#new #paused #settle #horizon #deadline #(#allow)* #blocking #await_lines #panics #children)
 }
 
 fn duration(duration: Duration) -> TokenStream {
@@ -157,12 +196,6 @@ fn duration(duration: Duration) -> TokenStream {
 fn with_error(mut tokens: TokenStream, error: &Error) -> TokenStream {
     tokens.extend(error.to_compile_error());
     tokens
-}
-
-/// Whether the attribute is `#[test]`, `#[tokio::test]`, or `#[::core::prelude::v1::test]`, which both leave for attributes
-/// below.
-fn is_test(attr: &Attribute) -> bool {
-    attr.path().segments.last().is_some_and(|segment| segment.ident == "test")
 }
 
 fn is_unit(mut ty: &Type) -> bool {

@@ -11,13 +11,18 @@ use std::{fmt, path::Path};
 /// - `"src/metrics.rs:17"`: one line of a file.
 /// - `"hyper-util"`: a crate, wherever cargo has put it: a registry, a git checkout, or a folder of your workspace.
 ///
+/// With [`at_most`](Self::at_most) it covers so many tasks and no more: an executor that all of a program's parts share would
+/// hide every leak otherwise.
+///
 /// Guarantee: an allowance covers spawn locations, never rendered text, and the report says how many tasks each allowance
-/// covered. Gap: a task that a daemon spawns elsewhere is not covered. Rival: goleak's `IgnoreTopFunction` matches the
+/// covered. Gap: a task that a daemon spawns elsewhere is not covered; and which tasks are beyond a number, their age says
+/// and not their purpose. Rival: goleak's `IgnoreTopFunction` matches the
 /// frame a goroutine waits in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Allow {
     text: String,
     pattern: Pattern,
+    at_most: Option<usize>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +56,33 @@ impl Allow {
         } else {
             return refuse("a file ends in `.rs`, and a crate's name has no `/`, `:` or `.`");
         };
-        Ok(Self { text: text.to_owned(), pattern })
+        Ok(Self { text: text.to_owned(), pattern, at_most: None })
+    }
+
+    /// The allowance for this many tasks at most. In a scope, the tasks of the scope count.
+    ///
+    /// ```
+    /// let allowance = leakcheck::Allow::parse("hyper-util")?.at_most(1)?;
+    /// assert_eq!(allowance.to_string(), "hyper-util, at most 1");
+    /// # Ok::<(), leakcheck::AllowError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the number is 0, since such an allowance allows nothing.
+    pub fn at_most(self, tasks: usize) -> Result<Self, AllowError> {
+        match tasks {
+            0 => Err(AllowError {
+                text: self.text,
+                why: "at most 0 allows nothing: give no allowance, or a number from 1",
+            }),
+            _ => Ok(Self { at_most: Some(tasks), ..self }),
+        }
+    }
+
+    /// How many tasks the allowance covers.
+    pub(crate) fn limit(&self) -> usize {
+        self.at_most.unwrap_or(usize::MAX)
     }
 
     /// The allowance as it was written.
@@ -86,7 +117,10 @@ fn is_folder_of(folder: &str, name: &str) -> bool {
 
 impl fmt::Display for Allow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        match self.at_most {
+            None => f.write_str(&self.text),
+            Some(tasks) => write!(f, "{}, at most {tasks}", self.text),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::runtime::TaskMeta;
 
 #[cfg(tokio_unstable)]
 use crate::hash::number;
-use crate::{allow::Allow, registry::Registry, watch::Watch};
+use crate::{allow::Allow, panics, registry::Registry, watch::Watch};
 
 /// Attaches the checker to a runtime you build yourself.
 ///
@@ -28,7 +28,7 @@ use crate::{allow::Allow, registry::Registry, watch::Watch};
 /// # }
 /// ```
 pub fn attach(builder: &mut Builder) -> Attach<'_> {
-    Attach { builder, allow: Vec::new(), hooks: Hooks::default() }
+    Attach { builder, allow: Vec::new(), hooks: Hooks::default(), marks: false }
 }
 
 /// Options for a checker that is attached to a runtime. [`install`](Self::install) sets the hooks.
@@ -37,6 +37,8 @@ pub struct Attach<'b> {
     builder: &'b mut Builder,
     allow: Vec<Allow>,
     hooks: Hooks,
+    /// Whether the runtime's threads are marked, so that the threads that they start are known.
+    marks: bool,
 }
 
 #[cfg(tokio_unstable)]
@@ -71,8 +73,26 @@ impl Attach<'_> {
         }
     }
 
+    /// Allows a spawn site for this many tasks at most: see [`Checker::allow_at_most`](crate::Checker::allow_at_most).
+    ///
+    /// # Panics
+    ///
+    /// If the allowance cannot be read, or the number is 0.
+    #[track_caller]
+    pub fn allow_at_most(self, allowance: &str, tasks: usize) -> Self {
+        match Allow::parse(allowance).and_then(|allowance| allowance.at_most(tasks)) {
+            Ok(allowance) => self.allowing(allowance),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
     pub(crate) fn allowing(mut self, allowance: Allow) -> Self {
         self.allow.push(allowance);
+        self
+    }
+
+    pub(crate) fn marking(mut self) -> Self {
+        self.marks = true;
         self
     }
 
@@ -111,36 +131,55 @@ impl Attach<'_> {
     }
 
     /// Sets the hooks in the builder. Build the runtime next.
+    ///
+    /// The first call in a process also sets a panic hook, for [`Report::panics`](crate::Report::panics); it calls the hook that
+    /// was set before.
     pub fn install(self) -> Watch {
+        panics::watch();
         let registry = Registry::new(self.allow);
-        self.hooks.set(self.builder, &registry);
+        self.hooks.set(self.builder, &registry, self.marks);
         Watch::new(registry)
     }
 }
 
 impl Hooks {
-    fn set(self, builder: &mut Builder, registry: &Arc<Registry>) {
+    fn set(self, builder: &mut Builder, registry: &Arc<Registry>, marks: bool) {
         let (own, hooks) = (registry.clone(), self.thread_start);
         builder.on_thread_start(move || {
             own.threads.add_current();
             own.threads.note_runtime();
+            if marks {
+                own.threads.mark_current();
+            }
             hooks.iter().for_each(|hook| hook());
         });
         #[cfg(tokio_unstable)]
         {
             builder
                 .on_task_spawn(chain(registry, self.spawn, |own, task| {
-                    own.spawned(number(task.id()), task.spawned_at());
+                    let id = number(task.id());
+                    own.callers.spawned(id);
+                    own.spawned(id, task.spawned_at());
                 }))
                 .on_task_terminate(chain(registry, self.terminate, |own, task| {
-                    own.ended(number(task.id()));
+                    let id = number(task.id());
+                    let panic = panics::take(id);
+                    let by_panic = panic.is_some();
+                    if let Some(panic) = panic {
+                        own.panicked(panic, task.spawned_at());
+                    }
+                    own.callers.ended(id);
+                    own.ended(id, by_panic);
                 }))
                 .on_before_task_poll(chain(registry, self.before_poll, |own, task| {
                     let id = number(task.id());
                     own.threads.enter(id);
                     own.polled(id);
                 }))
-                .on_after_task_poll(chain(registry, self.after_poll, |own, _| own.threads.leave()));
+                .on_after_task_poll(chain(registry, self.after_poll, |own, _| {
+                    own.threads.leave();
+                    own.clock_guard.after_poll();
+                }));
         }
     }
 }

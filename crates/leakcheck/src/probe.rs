@@ -8,14 +8,10 @@ use std::{
     collections::HashMap,
     ffi::OsString,
     fs,
-    future::poll_fn,
-    sync::{Arc, Mutex},
-    task::{Poll, Waker},
-    thread,
     time::{Duration, Instant},
 };
 
-use crate::{lock::lock, registry::Registry, threads::Threads};
+use crate::threads::{self, Threads};
 
 /// What the threads of a runtime are about to do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,45 +24,27 @@ pub(crate) enum Activity {
     Unknown,
 }
 
-/// How long the probe's thread waits before a look, so that a runtime with nothing to do has come to rest.
-const REST: Duration = Duration::from_millis(2);
-
-/// Looks twice from a thread of its own, since the caller's thread may be one of those looked at. `idle` is the number of idle
-/// threads of the blocking pool: each of them waits with a limit, and ends no task when the limit is reached.
-pub(crate) async fn look_twice(registry: Arc<Registry>, idle: usize, within: Duration) -> Activity {
-    let answer: Arc<Mutex<(Option<Activity>, Option<Waker>)>> = Arc::default();
-    let shared = answer.clone();
-    let started = thread::Builder::new().name("leakcheck-probe".into()).spawn(move || {
-        let mut activity = Activity::Waiting;
-        for _ in 0..2 {
-            thread::sleep(REST);
-            if activity == Activity::Waiting {
-                activity = look(&registry.threads, idle, within);
-            }
-        }
-        let mut answer = lock(&shared);
-        answer.0 = Some(activity);
-        answer.1.take().into_iter().for_each(Waker::wake);
-    });
-    if started.is_err() {
-        return Activity::Unknown;
-    }
-    poll_fn(|cx| {
-        let mut answer = lock(&answer);
-        answer.1 = Some(cx.waker().clone());
-        answer.0.map_or(Poll::Pending, Poll::Ready)
-    })
-    .await
-}
-
 /// Looks once. The calling thread must not be one of those looked at.
 pub(crate) fn look(threads: &Threads, idle: usize, within: Duration) -> Activity {
     let waits: Vec<_> = threads.numbers().iter().filter_map(|number| wait_of(*number)).collect();
     if waits.is_empty() || waits.contains(&Wait::Unknown) {
         return Activity::Unknown;
     }
-    let wakes = waits.iter().filter(|wait| matches!(wait, Wait::Timed(left) if left.is_none_or(|left| left <= within)));
-    if waits.contains(&Wait::Working) || wakes.count() > idle { Activity::Active } else { Activity::Waiting }
+    let wakes = waits.iter().filter(|wait| match wait {
+        Wait::Timed(left) => left.is_none_or(|left| left <= within),
+        Wait::Driver(left) => left.is_some_and(|left| left <= within),
+        _ => false,
+    });
+    let works = waits.iter().any(|wait| matches!(wait, Wait::Working | Wait::Called));
+    if works || wakes.count() > idle { Activity::Active } else { Activity::Waiting }
+}
+
+/// Whether every thread of a runtime but the caller's waits in the kernel. A thread whose event has come no longer waits,
+/// even if it has had no processor yet.
+pub(crate) fn at_rest(threads: &Threads) -> bool {
+    let own = threads::own_number();
+    let others = threads.numbers().into_iter().filter(|thread| Some(*thread) != own);
+    others.filter_map(wait_of).all(|wait| wait != Wait::Working)
 }
 
 /// Measures a wait, without the time for which the system let a thread of this process wait for a processor. So a thread
@@ -107,20 +85,33 @@ fn delays() -> impl Iterator<Item = (OsString, Duration)> {
     })
 }
 
+/// What a thread is doing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Wait {
+pub(crate) enum Wait {
     Working,
+    /// In the call that waits for events of descriptors, with the time until the next timer if one is pending.
+    Driver(Option<Duration>),
     /// In the kernel with a time limit. The limit itself is known only if it is one of the call's arguments.
     Timed(Option<Duration>),
-    /// In the kernel without a time limit.
+    /// In the kernel without a time limit, for another thread of this process or for a connection that nobody makes.
     Untimed,
+    /// In any other call: it reads, writes, or waits for a child.
+    Called,
     Unknown,
 }
 
+impl Wait {
+    /// Whether the thread may go on without a thread of this process that wakes it.
+    pub(crate) fn may_act(self) -> bool {
+        !matches!(self, Self::Untimed)
+    }
+}
+
 /// `None` for a thread that has ended.
-fn wait_of(thread: u32) -> Option<Wait> {
+pub(crate) fn wait_of(thread: u32) -> Option<Wait> {
     match fs::read_to_string(format!("/proc/self/task/{thread}/syscall")) {
-        Ok(line) => Some(parse(&line)),
+        Ok(line) if Call::ARE_KNOWN => Some(parse(&line)),
+        Ok(_) => Some(Wait::Unknown),
         Err(_) if fs::exists(format!("/proc/self/task/{thread}")).unwrap_or(false) => Some(Wait::Unknown),
         Err(_) => None,
     }
@@ -139,37 +130,51 @@ fn parse(line: &str) -> Wait {
         words.filter_map(|word| u64::from_str_radix(word.trim_start_matches("0x"), 16).ok()).collect();
     let argument = |place: usize| arguments.get(place).copied().unwrap_or(0);
     match Call::of(call) {
-        Some(Call::LimitInMs(place)) => match u32::try_from(argument(place)) {
-            Ok(ms) if ms <= i32::MAX as u32 => Wait::Timed(Some(Duration::from_millis(ms.into()))),
-            _ => Wait::Untimed,
-        },
+        Some(Call::Events(place)) => Wait::Driver(limit_in_ms(argument(place))),
+        Some(Call::LimitInMs(place)) => {
+            limit_in_ms(argument(place)).map_or(Wait::Called, |limit| Wait::Timed(Some(limit)))
+        }
         Some(Call::LimitAt(place)) if argument(place) != 0 => Wait::Timed(None),
-        Some(Call::LimitAt(_)) => Wait::Untimed,
+        Some(Call::LimitAt(_) | Call::Accept) => Wait::Untimed,
         Some(Call::Sleep) => Wait::Timed(None),
-        None if call >= 0 => Wait::Untimed,
+        None if call >= 0 => Wait::Called,
         None => Wait::Unknown,
     }
 }
 
+/// A limit in milliseconds, as the kernel reads the argument: as 32 bits with a sign, and a negative one is none.
+fn limit_in_ms(argument: u64) -> Option<Duration> {
+    let ms = u32::try_from(argument).ok().filter(|ms| *ms <= i32::MAX as u32)?;
+    Some(Duration::from_millis(ms.into()))
+}
+
 /// The waiting calls that Rust's standard library, mio and parking_lot make.
 enum Call {
+    /// Waits for events of descriptors; the argument at this place is a limit in milliseconds, and a negative one is none.
+    Events(usize),
     /// The argument at this place is a limit in milliseconds; a negative one is none.
     LimitInMs(usize),
     /// The argument at this place is the address of a limit; 0 is none.
     LimitAt(usize),
     Sleep,
+    /// Waits for a connection.
+    Accept,
 }
 
 impl Call {
+    /// Without the numbers, a call with a limit looks like one without.
+    const ARE_KNOWN: bool = cfg!(any(target_arch = "x86_64", target_arch = "aarch64"));
+
     /// Numbers from the kernel's `syscall_64.tbl`.
     #[cfg(target_arch = "x86_64")]
     fn of(number: i64) -> Option<Self> {
         Some(match number {
-            7 => Self::LimitInMs(2),         // poll
-            232 | 281 => Self::LimitInMs(3), // epoll_wait, epoll_pwait
-            202 | 441 => Self::LimitAt(3),   // futex, epoll_pwait2
-            271 => Self::LimitAt(2),         // ppoll
-            35 | 230 => Self::Sleep,         // nanosleep, clock_nanosleep
+            7 => Self::LimitInMs(2),       // poll
+            232 | 281 => Self::Events(3),  // epoll_wait, epoll_pwait
+            202 | 441 => Self::LimitAt(3), // futex, epoll_pwait2
+            271 => Self::LimitAt(2),       // ppoll
+            35 | 230 => Self::Sleep,       // nanosleep, clock_nanosleep
+            43 | 288 => Self::Accept,      // accept, accept4
             _ => return None,
         })
     }
@@ -178,10 +183,11 @@ impl Call {
     #[cfg(target_arch = "aarch64")]
     fn of(number: i64) -> Option<Self> {
         Some(match number {
-            22 => Self::LimitInMs(3),     // epoll_pwait
+            22 => Self::Events(3),        // epoll_pwait
             98 | 441 => Self::LimitAt(3), // futex, epoll_pwait2
             73 => Self::LimitAt(2),       // ppoll
             101 | 115 => Self::Sleep,     // nanosleep, clock_nanosleep
+            202 | 242 => Self::Accept,    // accept, accept4
             _ => return None,
         })
     }
@@ -194,6 +200,8 @@ impl Call {
 
 #[cfg(test)]
 mod tests {
+    use std::{sync::Arc, thread};
+
     use super::*;
 
     #[test]
@@ -230,16 +238,19 @@ mod tests {
     #[test]
     #[cfg(target_arch = "x86_64")]
     fn lines_of_the_kernel_are_read() {
-        let ms = |ms| Wait::Timed(Some(Duration::from_millis(ms)));
+        let ms = Duration::from_millis;
         for (line, wait) in [
             ("running", Wait::Working),
-            ("232 0x3 0x55fa790a2da0 0x400 0xb4b 0x0 0x1 0x7fd0 0x7fd1", ms(0xb4b)),
-            ("232 0x3 0x55fa790a2da0 0x400 0xffffffff 0x0 0x1 0x7fd0 0x7fd1", Wait::Untimed),
-            ("232 0x3 0x55fa790a2da0 0x400 0xffffffffffffffff 0x0 0x1 0x7fd0 0x7fd1", Wait::Untimed),
+            ("232 0x3 0x55fa790a2da0 0x400 0xb4b 0x0 0x1 0x7fd0 0x7fd1", Wait::Driver(Some(ms(0xb4b)))),
+            ("232 0x3 0x55fa790a2da0 0x400 0xffffffff 0x0 0x1 0x7fd0 0x7fd1", Wait::Driver(None)),
+            ("232 0x3 0x55fa790a2da0 0x400 0xffffffffffffffff 0x0 0x1 0x7fd0 0x7fd1", Wait::Driver(None)),
+            ("7 0x7fd062697658 0x1 0x1388 0x0 0x0 0x0 0x7fd0 0x7fd1", Wait::Timed(Some(ms(5_000)))),
+            ("7 0x7fd062697658 0x1 0xffffffff 0x0 0x0 0x0 0x7fd0 0x7fd1", Wait::Called),
+            ("288 0x3 0x0 0x0 0x80000 0x0 0x0 0x7fd0 0x7fd1", Wait::Untimed),
             ("202 0x7fd062697658 0x80 0x1 0x0 0x3b9aca00 0x7fd0 0x7fd0 0x7fd1", Wait::Untimed),
             ("202 0x7fd062697658 0x80 0x1 0x7fd062697700 0x0 0x7fd0 0x7fd0 0x7fd1", Wait::Timed(None)),
             ("230 0x1 0x0 0x7fd062a97fa8 0x7fd062a97fa8 0x0 0x7fd0 0x7fd0 0x7fd1", Wait::Timed(None)),
-            ("0 0x3 0x7f0847119000 0x20000 0x7f08471abb60 0x0 0x0 0x7f 0x7f", Wait::Untimed),
+            ("0 0x3 0x7f0847119000 0x20000 0x7f08471abb60 0x0 0x0 0x7f 0x7f", Wait::Called),
             ("-1 0x7f 0x7f", Wait::Unknown),
             ("", Wait::Unknown),
         ] {

@@ -1,16 +1,22 @@
-//! A report as text and as JSON.
+//! A report as text.
 
 use std::{
-    fmt::{self, Display, Formatter, Write},
+    fmt::{self, Display, Formatter},
     io::IsTerminal,
     time::Duration,
 };
 
-use crate::report::{Body, Parent, Report, Survivors};
+use crate::report::{Body, Caller, Child, Panicked, Parent, Report, Survivors, Waited};
+
+pub(crate) mod json;
+mod states;
 
 /// How a report of a leak begins.
 pub(crate) const LEAK: &str = "leak: ";
-/// Lines of parents and awaits shown for each spawn location; the rest is a number.
+/// What to do about a task of a lazy static.
+const LAZY: &str =
+    "a static belongs to the process, not to this test; initialise it on a runtime of its own, or allow it";
+/// Lines of parents, callers and awaits shown for each spawn location; the rest is a number.
 const DETAILS_MAX: usize = 3;
 
 impl Display for Report {
@@ -29,38 +35,21 @@ impl Report {
     pub fn styled(&self, stream: &impl IsTerminal) -> impl Display {
         let colour = stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         let paint = if colour { COLOURS } else { Paint { bold: "", red: "", plain: "" } };
-        std::fmt::from_fn(move |f| self.write(f, paint))
-    }
-
-    /// The report as one JSON object. Its fields are those of [`Report`]; ages are in milliseconds.
-    pub fn to_json(&self) -> String {
-        let mut out = String::new();
-        let survivors = list(self.survivors.iter().map(survivors_json));
-        let allowed = list(self.allowed.iter().map(|allowed| {
-            let (name, tasks, given) = (string(&allowed.allowance), allowed.tasks, allowed.given);
-            format!("{{\"allowance\":{name},\"tasks\":{tasks},\"given\":{given}}}")
-        }));
-        let body = match self.body {
-            Body::Returned => "returned",
-            Body::Panicked => "panicked",
-            Body::NeverReturned => "never returned",
-        };
-        let (clean, tasks, blocking, unnamed) = (self.is_clean(), self.tasks(), self.blocking, self.unnamed);
-        let why = self.no_await_lines.as_deref().map_or("null".to_owned(), string);
-        // Writing to a string cannot fail.
-        let _ = write!(
-            out,
-            "{{\"clean\":{clean},\"body\":\"{body}\",\"tasks\":{tasks},\"survivors\":{survivors},\"blocking\":{blocking},\
-             \"unnamed\":{unnamed},\"allowed\":{allowed},\"no_await_lines\":{why}}}"
-        );
-        out
+        Painted(self, paint)
     }
 
     fn write(&self, f: &mut Formatter<'_>, paint: Paint) -> fmt::Result {
         self.write_head(f, paint)?;
+        if let Body::Overdue(overdue) = self.body {
+            writeln!(f, "  {overdue}")?;
+            for line in self.body_awaits.iter().take(DETAILS_MAX) {
+                writeln!(f, "    awaiting at {line}")?;
+            }
+        }
         for group in &self.survivors {
             write_group(f, group, paint)?;
         }
+        states::write_doubts(f, self)?;
         if self.unnamed > 0 {
             writeln!(f, "  {} without a spawn line: build with --cfg tokio_unstable to see it", tasks(self.unnamed))?;
         }
@@ -68,11 +57,23 @@ impl Report {
             let why = "running a closure of spawn_blocking, or standing in for a worker in block_in_place";
             writeln!(f, "  {} still busy: {why}", threads(self.blocking))?;
         }
+        if let Some(waited) = self.waited.as_ref().filter(|_| !self.is_clean()) {
+            writeln!(f, "  {waited}")?;
+        }
+        self.panics.iter().try_for_each(|panicked| writeln!(f, "  {panicked}"))?;
+        self.children.iter().try_for_each(|child| writeln!(f, "  {child}"))?;
         if let Some(why) = &self.no_await_lines {
             writeln!(f, "  no await lines: {why}")?;
         }
         for allowed in self.allowed.iter().filter(|allowed| allowed.tasks > 0) {
-            writeln!(f, "  allowed: {} by {}", tasks(allowed.tasks), allowed.allowance)?;
+            let too_many = match allowed.surplus {
+                0 => String::new(),
+                surplus => format!(": {surplus} too many"),
+            };
+            match &*allowed.allowance {
+                "blocking threads" => writeln!(f, "  allowed: {} by allow_blocking{too_many}", threads(allowed.tasks))?,
+                allowance => writeln!(f, "  allowed: {} by {allowance}{too_many}", tasks(allowed.tasks))?,
+            }
         }
         for allowance in self.unused_allowances() {
             writeln!(f, "  unused allowance: {allowance} covered no task")?;
@@ -87,23 +88,75 @@ impl Report {
             (count, _) => tasks(count),
         };
         match self.body {
-            Body::NeverReturned if left.is_empty() => writeln!(f, "{red}leak{plain}: the test's body never returned"),
-            Body::NeverReturned => writeln!(f, "{red}leak{plain}: the test's body never returned, {left} alive"),
+            // A limit is not a leak: the body may need what is alive.
+            Body::Overdue(overdue) if left.is_empty() => writeln!(f, "{red}overdue{plain}: {}", overdue.head()),
+            Body::Overdue(overdue) => writeln!(f, "{red}overdue{plain}: {}, {left} alive", overdue.head()),
             _ if left.is_empty() => writeln!(f, "no task left"),
             _ => writeln!(f, "{red}leak{plain}: {left} left"),
         }
     }
 }
 
+impl Display for Waited {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let limit = seconds(self.limit);
+        let passed = match self.virtual_time {
+            Duration::ZERO => String::new(),
+            time => format!("; {} of the runtime's time passed at once: `horizon` gives more", seconds(time)),
+        };
+        match &self.outside[..] {
+            _ if self.limit.is_zero() => write!(f, "waited for no wall time: nothing outside could act{passed}"),
+            [] if self.active => {
+                write!(f, "waited {limit} while threads worked or timers were pending: `settle` gives more{passed}")
+            }
+            [] => write!(f, "waited {limit}, until nothing could change: `settle` gives more{passed}"),
+            [one] => write!(f, "waited {limit} for {one}: `settle` gives more{passed}"),
+            [one, rest @ ..] => {
+                write!(f, "waited {limit} for {one} and {} more: `settle` gives more{passed}", rest.len())
+            }
+        }
+    }
+}
+
+/// A limit as its setting would be written. Virtual time passes in steps, so a limit of it may be exceeded by a little.
+fn seconds(time: Duration) -> String {
+    match (time.as_millis() + 5) / 10 * 10 {
+        ms if ms < 1_000 => format!("{ms} ms"),
+        ms if ms % 1_000 == 0 => format!("{} s", ms / 1_000),
+        ms => format!("{:.1} s", ms as f64 / 1_000.0),
+    }
+}
+
+impl Display for Panicked {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self { spawned_at, panicked_at, message, count } = self;
+        let at = panicked_at.as_ref().map_or(String::new(), |at| format!(" at {at}"));
+        // A message of several lines would look like lines of the report.
+        let message = message.replace('\n', " ");
+        write!(f, "{} spawned at {spawned_at} panicked{at}: {message}", tasks(*count))
+    }
+}
+
+impl Display for Child {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "child process {} still runs: {}", self.pid, self.command)
+    }
+}
+
 fn write_group(f: &mut Formatter<'_>, group: &Survivors, Paint { bold, plain, .. }: Paint) -> fmt::Result {
-    let states = [(group.parked, "parked"), (group.live, "live"), (group.never_yields, "never yields")];
-    let states: Vec<_> = states.into_iter().filter(|(count, _)| *count > 0).collect();
-    let states = match states[..] {
-        [(_, only)] => only.to_owned(),
-        _ => states.iter().map(|(count, state)| format!("{count} {state}")).collect::<Vec<_>>().join(", "),
+    // One caller of all stands beside the spawn line, several below it.
+    let called = |caller: &Caller| caller.location.as_ref().map(|line| (caller.count, format!("called from {line}")));
+    let callers: Vec<_> = group.callers.iter().filter_map(called).collect();
+    let (beside, callers) = match &callers[..] {
+        [(count, called)] if *count == group.count => (format!(", {bold}{called}{plain}"), Vec::new()),
+        _ => (String::new(), callers),
     };
     let (count, location, age) = (tasks(group.count), group.location(), age(group.oldest));
-    writeln!(f, "  {count} spawned at {bold}{location}{plain}: {states}; {age}")?;
+    let states = states::words(group);
+    writeln!(f, "  {count} spawned at {bold}{location}{plain}{beside}: {states}; {age}")?;
+    for (count, called) in callers.iter().take(DETAILS_MAX) {
+        writeln!(f, "    {count} {called}")?;
+    }
     // A parent without a location has no line: it is the body, `block_on` or another thread.
     let located = |parent: &Parent| parent.location.clone().map(|location| (parent.count, location));
     let parents: Vec<_> = group.parents.iter().filter_map(located).collect();
@@ -113,7 +166,11 @@ fn write_group(f: &mut Formatter<'_>, group: &Survivors, Paint { bold, plain, ..
     for line in group.awaits.iter().take(DETAILS_MAX) {
         writeln!(f, "    {} awaiting at {}", line.count, line.location)?;
     }
-    let hidden = [parents.len(), group.awaits.len()].map(|lines| lines.saturating_sub(DETAILS_MAX));
+    let in_lazy: usize = group.callers.iter().filter(|caller| caller.in_lazy).map(|caller| caller.count).sum();
+    if in_lazy > 0 {
+        writeln!(f, "    {in_lazy} while a lazy value was initialised: {LAZY}")?;
+    }
+    let hidden = [parents.len(), callers.len(), group.awaits.len()].map(|lines| lines.saturating_sub(DETAILS_MAX));
     match hidden.iter().sum() {
         0 => Ok(()),
         more => writeln!(f, "    and {}", counted(more, "more line")),
@@ -137,45 +194,20 @@ fn threads(count: usize) -> String {
 }
 
 /// The count with its noun, in the plural unless the count is 1.
-fn counted(count: usize, noun: &str) -> String {
+pub(crate) fn counted(count: usize, noun: &str) -> String {
     match count {
         1 => format!("1 {noun}"),
         count => format!("{count} {noun}s"),
     }
 }
 
-fn survivors_json(group: &Survivors) -> String {
-    let file = string(&group.file);
-    let Survivors { line, column, count, parked, live, never_yields, oldest, .. } = group;
-    let parents = list(group.parents.iter().map(|parent| {
-        let location = parent.location.as_deref().map_or("null".to_owned(), string);
-        format!("{{\"location\":{location},\"count\":{}}}", parent.count)
-    }));
-    let awaits = group.awaits.iter();
-    let awaits =
-        list(awaits.map(|line| format!("{{\"location\":{},\"count\":{}}}", string(&line.location), line.count)));
-    let oldest = oldest.as_millis();
-    format!(
-        "{{\"file\":{file},\"line\":{line},\"column\":{column},\"count\":{count},\"parked\":{parked},\"live\":{live},\
-         \"never_yields\":{never_yields},\"oldest_ms\":{oldest},\"parents\":{parents},\"awaits\":{awaits}}}"
-    )
-}
+/// In the place of `std::fmt::from_fn`, which came with Rust 1.93.
+struct Painted<'r>(&'r Report, Paint);
 
-fn list(items: impl Iterator<Item = String>) -> String {
-    format!("[{}]", items.collect::<Vec<_>>().join(","))
-}
-
-/// A JSON string, as RFC 8259 §7 escapes it.
-fn string(text: &str) -> String {
-    let mut out = String::from('"');
-    for letter in text.chars() {
-        match letter {
-            '"' | '\\' => out.extend(['\\', letter]),
-            letter if letter < ' ' => out.push_str(&format!("\\u{:04x}", letter as u32)),
-            letter => out.push(letter),
-        }
+impl Display for Painted<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.0.write(f, self.1)
     }
-    out + "\""
 }
 
 #[derive(Clone, Copy)]
@@ -188,16 +220,19 @@ struct Paint {
 const COLOURS: Paint = Paint { bold: "\x1b[1m", red: "\x1b[1;31m", plain: "\x1b[0m" };
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
-    use crate::report::{Allowed, Await};
+    use crate::{
+        overdue::{Doing, Overdue},
+        report::{Allowed, Await},
+    };
 
-    fn sample() -> Report {
+    pub(super) fn sample() -> Report {
         let parents = vec![Parent { location: Some("src/main.rs:5:9".into()), count: 2 }];
         let awaits = vec![Await { location: "src/pool \"a\".rs:21:30".into(), count: 2 }];
         let mixed = Survivors { parked: 2, live: 1, count: 3, parents, awaits, ..group("src/pool.rs", 17, 3) };
         let stuck = Survivors { never_yields: 1, oldest: Duration::from_millis(2_900), ..group("src/spin.rs", 8, 1) };
-        let allowed = |allowance: &str, tasks| Allowed { allowance: allowance.into(), tasks, given: true };
+        let allowed = |allowance: &str, tasks| Allowed { allowance: allowance.into(), tasks, given: true, surplus: 0 };
         Report {
             survivors: vec![mixed, stuck],
             blocking: 1,
@@ -273,11 +308,23 @@ leak: 4 tasks left
     }
 
     #[test]
-    fn a_clean_report_and_a_body_that_hangs_have_one_line() {
+    fn a_clean_report_has_one_line_and_a_limit_is_called_a_limit() {
         assert_eq!(Report::default().to_string(), "no task left\n");
-        let hung = Report { body: Body::NeverReturned, ..Report::default() };
-        assert_eq!(hung.to_string(), "leak: the test's body never returned\n");
+        let (deadline, last_poll) = (Duration::from_secs(30), Duration::from_secs(2));
+        let overdue = Overdue { deadline, doing: Doing::Waits, polls: 9, last_poll, in_poll: Duration::ZERO };
+        let body_awaits = vec!["src/main.rs:3:9".to_owned()];
+        let hung = Report { body: Body::Overdue(overdue), body_awaits, ..Report::default() };
+        let text = "\
+overdue: the test's body had not returned after 30 s (`deadline` gives more)
+  the body waits: it was polled 9 times, last after 2 s
+    awaiting at src/main.rs:3:9
+";
+        assert_eq!(hung.to_string(), text);
         assert!(!hung.is_clean());
+        let json = r#""overdue":{"deadline_ms":30000,"doing":"waits","polls":9,"last_poll_ms":2000,"in_poll_ms":0,"awaits":["src/main.rs:3:9"]}"#;
+        assert!(hung.to_json().contains(json), "{}", hung.to_json());
+        let held = Report { unnamed: 2, ..hung };
+        assert!(held.to_string().starts_with(&text.replace("more)\n", "more), 2 tasks alive\n")), "{held}");
     }
 
     #[test]
@@ -286,23 +333,9 @@ leak: 4 tasks left
     }
 
     #[test]
-    fn json_has_every_field_and_escapes_names() {
-        let json = sample().to_json();
-        for part in [
-            r#""clean":false,"body":"returned","tasks":4"#,
-            r#""file":"src/pool.rs","line":17,"column":5,"count":3,"parked":2,"live":1,"never_yields":0,"oldest_ms":0"#,
-            r#""awaits":[{"location":"src/pool \"a\".rs:21:30","count":2}]"#,
-            r#""allowed":[{"allowance":"src/metrics.rs","tasks":4,"given":true}"#,
-        ] {
-            assert!(json.contains(part), "{part} is not in {json}");
-        }
-        assert_eq!(string("a\n\"\\\u{1}"), r#""a\u000a\"\\\u0001""#);
-    }
-
-    #[test]
     fn colour_is_for_terminals() {
         assert_eq!(sample().styled(&std::fs::File::open("/dev/null").unwrap()).to_string(), sample().to_string());
-        let painted = std::fmt::from_fn(|f| sample().write(f, COLOURS)).to_string();
+        let painted = Painted(&sample(), COLOURS).to_string();
         assert!(painted.starts_with("\x1b[1;31mleak\x1b[0m: 4 tasks left"), "{painted}");
     }
 }

@@ -5,8 +5,9 @@ use std::{
     fs,
     sync::{
         Arc, Mutex, OnceLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU32, AtomicU64, Ordering},
     },
+    thread,
 };
 
 use tokio::runtime::{Handle, Id};
@@ -14,6 +15,7 @@ use tokio::runtime::{Handle, Id};
 use crate::lock::lock;
 
 thread_local! {
+    static OWN_NUMBER: Option<u32> = number();
     /// The daemon's name while `daemon` runs its closure.
     static DAEMON: Cell<Option<&'static str>> = const { Cell::new(None) };
     /// The last task that ended on this thread before its spawn was reported.
@@ -24,6 +26,12 @@ thread_local! {
 
 /// How many threads are added before the numbers of ended threads are removed.
 const PRUNE_EVERY: usize = 64;
+/// How the names of the checker's own threads begin, and of those that Tokio starts.
+const KNOWN: [&str; 2] = ["leakcheck-", "tokio-"];
+/// The threads that wait for a verdict at this moment.
+static SUPERVISING: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+/// Letters of a thread's name that are kept before its mark. Linux keeps 15 bytes.
+const NAME_MAX: usize = 8;
 
 /// The name under which tasks are spawned as daemons on this thread, if any.
 pub(crate) fn daemon() -> Option<&'static str> {
@@ -48,6 +56,16 @@ pub(crate) fn ended_before_spawn() -> u64 {
 
 pub(crate) fn set_ended_before_spawn(id: u64) {
     ENDED_BEFORE_SPAWN.set(id);
+}
+
+/// The number of this thread's poll of the task, counted from 1; 0 if the thread does not poll the task.
+pub(crate) fn poll_of(task: u64) -> u64 {
+    let poll = |slots: &RefCell<Vec<(u64, Arc<ThreadSlot>)>>| {
+        let slots = slots.try_borrow().ok()?;
+        let slot = slots.iter().find(|(_, slot)| slot.polling.load(Ordering::Relaxed) == task);
+        slot.map(|(_, slot)| slot.polls.load(Ordering::Relaxed))
+    };
+    SLOTS.try_with(poll).ok().flatten().unwrap_or(0)
 }
 
 /// A thread's own slot. The thread writes what it is doing for one runtime, and any thread may read that.
@@ -77,6 +95,8 @@ pub(crate) struct Threads {
     key: u64,
     slots: Mutex<Vec<Arc<ThreadSlot>>>,
     numbers: Mutex<Vec<u32>>,
+    /// The number of the thread that drives a current_thread runtime of the checker's own; 0 is none.
+    driving: AtomicU32,
     /// The id and not the handle: the runtime owns the hooks and they own this, so a handle would keep the runtime alive.
     runtime: OnceLock<Id>,
 }
@@ -88,6 +108,7 @@ impl Default for Threads {
             key: NEXT.fetch_add(1, Ordering::Relaxed),
             slots: Mutex::default(),
             numbers: Mutex::default(),
+            driving: AtomicU32::new(0),
             runtime: OnceLock::new(),
         }
     }
@@ -130,6 +151,61 @@ impl Threads {
             }
             numbers.push(number);
         }
+    }
+
+    /// Notes that the calling thread drives a current_thread runtime of the checker's own.
+    pub(crate) fn set_driving(&self) {
+        self.add_current();
+        self.driving.store(own_number().unwrap_or(0), Ordering::Relaxed);
+    }
+
+    /// The number of the thread that drives the runtime, if one thread does.
+    pub(crate) fn driving(&self) -> Option<u32> {
+        Some(self.driving.load(Ordering::Relaxed)).filter(|number| *number != 0)
+    }
+
+    /// Marks the calling thread, and so the threads that it will start: Linux gives a thread without a name of its own the
+    /// name of the thread that starts it. The name that Rust knows the thread by, which a panic prints, stays.
+    pub(crate) fn mark_current(&self) {
+        let name: String = thread::current().name().unwrap_or("test").rsplit(':').next().unwrap_or("").into();
+        let kept: String = name.chars().filter(char::is_ascii_graphic).take(NAME_MAX).collect();
+        set_name(&(kept + &self.mark()));
+    }
+
+    fn mark(&self) -> String {
+        format!("~{:x}", self.key)
+    }
+
+    /// The threads that the test started by itself: numbers and names. A thread that was given a name is not known.
+    pub(crate) fn started_by_the_test(&self) -> Vec<(u32, String)> {
+        let mark = self.mark();
+        self.others().filter(|(_, name)| name.ends_with(&mark)).collect()
+    }
+
+    /// The threads of which nobody knows who started them, or for whom they work: those with a name of their own. Not the
+    /// threads of another runtime, which has hooks of its own or none.
+    pub(crate) fn started_by_somebody(&self) -> Vec<(u32, String)> {
+        let main = std::process::id();
+        let supervising = lock(&SUPERVISING).clone();
+        let is_known = |name: &str| name.contains('~') || KNOWN.iter().any(|known| name.starts_with(known));
+        self.others()
+            .filter(|(number, name)| *number != main && !supervising.contains(number) && !is_known(name))
+            .collect()
+    }
+
+    /// The process's threads that this runtime did not start, with their names.
+    fn others(&self) -> impl Iterator<Item = (u32, String)> {
+        let known = self.numbers();
+        let all = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+        let numbers = all.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        let others = numbers.filter(move |number| !known.contains(number));
+        let name = |number: &u32| fs::read_to_string(format!("/proc/self/task/{number}/comm")).ok();
+        others.filter_map(move |number| Some((number, name(&number)?.trim_end().to_owned())))
+    }
+
+    /// How many polls all threads have begun.
+    pub(crate) fn polls_begun(&self) -> u64 {
+        lock(&self.slots).iter().map(|slot| slot.polls.load(Ordering::Relaxed)).sum()
     }
 
     /// The polls in progress.
@@ -178,9 +254,51 @@ impl Threads {
     }
 }
 
+/// Says that the calling thread waits for a verdict, for as long as the guard lives: no test's task waits for such a thread.
+pub(crate) struct Supervising(Option<u32>);
+
+impl Supervising {
+    pub(crate) fn begin() -> Self {
+        let own = own_number();
+        lock(&SUPERVISING).extend(own);
+        Self(own)
+    }
+}
+
+impl Drop for Supervising {
+    fn drop(&mut self) {
+        // A thread may wait for the verdict on a body that waits for another one.
+        let mut all = lock(&SUPERVISING);
+        if let Some(place) = all.iter().position(|number| Some(*number) == self.0) {
+            all.swap_remove(place);
+        }
+    }
+}
+
+// System calls, and not the files of `/proc` that do the same: the first look at a new thread's files costs a clean test ten microseconds.
+#[cfg(target_os = "linux")]
+fn number() -> Option<u32> {
+    u32::try_from(rustix::thread::gettid().as_raw_nonzero().get()).ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn number() -> Option<u32> {
+    None
+}
+
+#[cfg(target_os = "linux")]
+fn set_name(name: &str) {
+    // A name without a NUL, on the calling thread: nothing can fail.
+    let _ = std::ffi::CString::new(name).map(|name| rustix::thread::set_name(&name));
+}
+
+#[cfg(not(target_os = "linux"))]
+fn set_name(_: &str) {}
+
 /// The calling thread's number, as `/proc` knows it.
 pub(crate) fn own_number() -> Option<u32> {
-    fs::read_link("/proc/thread-self").ok()?.file_name()?.to_str()?.parse().ok()
+    // A thread at its end may have none of its thread-locals any more.
+    OWN_NUMBER.try_with(|number| *number).ok().flatten()
 }
 
 #[cfg(test)]

@@ -3,17 +3,23 @@
 use std::{
     collections::HashMap,
     panic::Location,
+    pin::Pin,
     sync::{Arc, LazyLock, Mutex, Weak},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
 use tokio::runtime::{Handle, Id};
 
 use crate::{
+    limits::Limits,
     lock::lock,
+    pool::busy,
     registry::Registry,
     report::{Body, Report},
-    settle::{Limits, Subject, busy},
+    settle::settle,
+    subject::Subject,
+    suite::{Suite, Test},
     threads::with_daemon,
 };
 
@@ -87,7 +93,7 @@ impl Watch {
     /// What is alive at this moment, without waiting: for a metrics page or a signal handler. Any thread may call this,
     /// also one of another runtime.
     ///
-    /// Tasks that are about to end are counted too, so the report is no verdict. Blocking closures, and with the feature
+    /// Tasks that are about to end are counted too, so the report is no verdict; and one look tells no states. Blocking closures, and with the feature
     /// `count-only` tasks, are known only on the watched runtime.
     pub fn report(&self) -> Report {
         match Handle::try_current() {
@@ -120,7 +126,7 @@ impl Watch {
     /// With the report, if anything is left.
     #[track_caller]
     pub fn assert(&self) -> impl Future<Output = ()> {
-        assert_clean(self.find(), Location::caller())
+        Asserted { found: Box::pin(self.find()), caller: Location::caller() }
     }
 
     /// Begins a scope, which sees only what is spawned from now on.
@@ -232,7 +238,15 @@ impl Scope {
 
     /// Limits how long [`find`](Self::find) may wait; the default is that of [`Watch::find`].
     pub fn settle(mut self, limit: Duration) -> Self {
-        self.limits = Limits::all(limit);
+        self.limits = self.limits.settle(limit);
+        self
+    }
+
+    /// Lets this much virtual time pass on a `current_thread` runtime, at no cost in wall time, while no socket is open and
+    /// nothing else outside may act. The clock that the test lives by is moved, which no scope does unless asked: with a
+    /// paused clock, a scope lets as much virtual time pass as [`settle`](Self::settle) says of wall time, as any await does.
+    pub fn horizon(mut self, limit: Duration) -> Self {
+        self.limits.horizon = Some(limit);
         self
     }
 
@@ -248,19 +262,41 @@ impl Scope {
     /// With the report, if anything is left.
     #[track_caller]
     pub fn assert(&self) -> impl Future<Output = ()> {
-        assert_clean(self.find(), Location::caller())
+        Asserted { found: Box::pin(self.find()), caller: Location::caller() }
     }
 }
 
-/// Panics with the report and the caller's line, which an `async fn` does not know.
-async fn assert_clean(found: impl Future<Output = Report>, caller: &Location<'_>) {
-    let report = found.await;
-    assert!(report.is_clean(), "{report}  checked at {caller}\n");
+/// What `assert` returns. A panic is at the line of the `.await`.
+struct Asserted<F> {
+    found: Pin<Box<F>>,
+    caller: &'static Location<'static>,
+}
+
+impl<F: Future<Output = Report>> Future for Asserted<F> {
+    type Output = ();
+
+    /// An `.await` is a call of this method at its own line, which the attribute takes over; an `async fn` has no such line.
+    #[track_caller]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let report = ready!(self.found.as_mut().poll(cx));
+        // In a closure, the panic would not be at the caller's line.
+        match judge(&report, self.caller) {
+            Ok(()) => Poll::Ready(()),
+            Err(why) => panic!("{why}"),
+        }
+    }
+}
+
+/// Whether the report fails its test: if so, with the text, which names the line of `assert` too.
+fn judge(report: &Report, caller: &Location<'_>) -> Result<(), String> {
+    let (test, inside) = Test::of_this_runtime(caller);
+    // The verdict at the end of a checked body comes later.
+    Suite::current().judge(&test, report, !inside).map_err(|why| format!("{why}  checked at {caller}\n"))
 }
 
 async fn find(subject: &Subject, limits: Limits) -> Report {
-    let polls = subject.settle(limits).await;
-    subject.verdict(polls.as_ref(), Body::Returned)
+    let left = settle(subject, limits).await;
+    subject.verdict(left.as_ref(), Body::Returned)
 }
 
 /// Marks what the closure spawns, on this thread, as meant to stay: a daemon. The report says how many each name covers.

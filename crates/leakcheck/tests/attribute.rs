@@ -49,6 +49,23 @@ async fn an_allowed_blocking_closure_may_stay() {
     tokio::task::spawn_blocking(move || stopped.recv());
 }
 
+#[leakcheck::test(flavor = "local")]
+async fn a_local_runtime_needs_no_local_set() {
+    let kept = Rc::new(1);
+    assert_eq!(tokio::task::spawn_local(async move { *kept }).await.unwrap(), 1);
+}
+
+#[leakcheck::test(flavor = "local")]
+#[should_panic(expected = "leak: 1 task left\n  1 task spawned at crates/leakcheck/tests/attribute.rs:")]
+async fn what_spawn_local_leaves_is_a_leak() {
+    tokio::task::spawn_local(pending::<()>());
+}
+
+#[leakcheck::test(horizon = "31s")]
+async fn a_task_that_ends_before_the_horizon_is_clean() {
+    tokio::spawn(sleep(Duration::from_secs(30)));
+}
+
 mod must_fail {
     use super::*;
 
@@ -108,6 +125,9 @@ fn a_failing_test_says_why() {
     assert!(panics.contains("the test's own failure") && panics.contains("note: besides the panic, leak: 1"), "{text}");
     let errs = section("errs_and_leaks");
     assert!(errs.contains("the test's own error") && errs.contains("note: besides the error, leak: 1"), "{text}");
-    assert!(section("hangs").contains("leak: the test's body never returned, 1 task alive"), "{text}");
-    assert!(section("blocks").contains("leak: the test's body never returned\n"), "{text}");
+    let overdue = "overdue: the test's body had not returned after 300 ms (`deadline` gives more)";
+    let hangs = format!("{overdue}, 1 task alive\n  the body waits: it was polled once\n");
+    assert!(section("hangs").contains(&hangs), "{text}");
+    let blocks = format!("{overdue}\n  the body blocks its thread: it has been in one poll for ");
+    assert!(section("blocks").contains(&blocks), "{text}");
 }

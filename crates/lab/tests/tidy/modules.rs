@@ -98,7 +98,9 @@ fn modules(krate: &str) -> BTreeMap<String, String> {
 
 /// A file's text without its unit tests: those may look anywhere.
 pub(crate) fn without_tests(text: &str) -> &str {
-    text.split("\n#[cfg(test)]\nmod tests").next().unwrap_or(text)
+    let starts = ["\n#[cfg(test)]\nmod tests", "\n#[cfg(all(test, not(leakcheck_loom)))]\nmod tests"];
+    let end = starts.iter().filter_map(|start| text.find(start)).min().unwrap_or(text.len());
+    &text[..end]
 }
 
 /// The module that a path leads to, from within `module`.

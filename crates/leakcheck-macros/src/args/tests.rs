@@ -22,20 +22,21 @@ fn without_arguments_everything_is_left_to_the_checker() {
     let args = read("");
     assert!(matches!(args.flavor, Flavor::CurrentThread));
     assert!(args.start_paused.is_none() && args.await_lines.is_none() && args.crate_path.is_none());
-    assert!(args.settle.is_none() && args.deadline.is_none() && args.allow.is_empty());
+    assert!(args.settle.is_none() && args.horizon.is_none() && args.deadline.is_none() && args.allow.is_empty());
 }
 
 #[test]
 fn every_argument_is_read() {
     let args = read(
-        r#"flavor = "current_thread", start_paused = true, settle = "200ms", deadline = "1m", allow = "src/a.rs",
-           await_lines = false, crate = "crate::renamed","#,
+        r#"flavor = "current_thread", start_paused = true, settle = "200ms", horizon = "31s", deadline = "1m",
+           allow = "src/a.rs", await_lines = false, crate = "crate::renamed","#,
     );
     assert!(matches!(args.flavor, Flavor::CurrentThread));
     assert_eq!(args.start_paused, Some(true));
     assert_eq!(args.settle, Some(Duration::from_millis(200)));
+    assert_eq!(args.horizon, Some(Duration::from_secs(31)));
     assert_eq!(args.deadline, Some(Duration::from_secs(60)));
-    assert_eq!(args.allow[0].value(), "src/a.rs");
+    assert_eq!(args.allow[0].text.value(), "src/a.rs");
     assert_eq!(args.await_lines, Some(false));
     assert_eq!(args.crate_path.unwrap().to_token_stream().to_string(), quote!(crate::renamed).to_string());
 }
@@ -49,9 +50,23 @@ fn workers_and_flavor_come_in_any_order() {
 }
 
 #[test]
+fn a_local_runtime_can_start_paused_and_has_a_horizon() {
+    let args = read(r#"flavor = "local", start_paused = true, horizon = "0s""#);
+    assert!(matches!(args.flavor, Flavor::Local));
+    assert_eq!((args.start_paused, args.horizon), (Some(true), Some(Duration::ZERO)));
+}
+
+#[test]
+fn an_allowance_may_have_a_number() {
+    let args = read(r#"allow = ["src/a.rs:17", ("hyper-util", at_most = 2)]"#);
+    let numbers: Vec<_> = args.allow.iter().map(|allowance| (allowance.text.value(), allowance.at_most)).collect();
+    assert_eq!(numbers, [("src/a.rs:17".to_owned(), None), ("hyper-util".to_owned(), Some(2))]);
+}
+
+#[test]
 fn several_allowances_are_an_array() {
     let args = read(r#"allow = ["src/a.rs:17", "hyper-util"]"#);
-    let texts: Vec<_> = args.allow.iter().map(syn::LitStr::value).collect();
+    let texts: Vec<_> = args.allow.iter().map(|allowance| allowance.text.value()).collect();
     assert_eq!(texts, ["src/a.rs:17", "hyper-util"]);
 }
 
@@ -87,7 +102,7 @@ fn what_is_no_argument_is_answered_with_what_is() {
         (
             r#"timeout = "1s""#,
             "unknown argument `timeout`: write one of `flavor`, `worker_threads`, `start_paused`, `settle`, \
-             `deadline`, `allow`, `allow_blocking`, `await_lines`, `crate`",
+             `horizon`, `deadline`, `allow`, `allow_blocking`, `await_lines`, `panics`, `children`, `crate`",
         ),
         ("multi_thread", "the flavor needs its name: write `flavor = \"multi_thread\"`"),
         ("current_thread", "the flavor needs its name: write `flavor = \"current_thread\"`"),
@@ -127,6 +142,14 @@ fn a_value_of_the_wrong_kind_is_answered_with_an_example() {
         ("start_paused = 1", "`start_paused` takes `true` or `false`: write `start_paused = true`"),
         ("await_lines = \"yes\"", "`await_lines` takes `true` or `false`: write `await_lines = true`"),
         ("settle = 2", "`settle` takes a string: write `settle = \"2s\"`"),
+        ("panics = true", "`panics` takes a string: write `panics = \"fail\"`"),
+        ("children = \"no\"", "`children` takes `\"fail\"` or `\"note\"`: write `children = \"fail\"`"),
+        ("allow = (\"hyper-util\", 1)", "an allowance with a number is written `(\"hyper-util\", at_most = 1)`"),
+        (
+            "allow = [(\"hyper-util\", most = 1)]",
+            "an allowance with a number is written `(\"hyper-util\", at_most = 1)`",
+        ),
+        ("allow = (\"a\", at_most = 0)", "`at_most` is a whole number from 1: write `at_most = 1`"),
         ("allow = 1", "`allow` takes a string or an array of strings: write `allow = \"src/metrics.rs\"`"),
         ("allow = [\"src/a.rs\", 1]", "an allowance is a string: write `\"src/metrics.rs\"`"),
         ("crate = \"a b\"", "`crate` takes a path in a string: write `crate = \"renamed\"`"),
@@ -136,14 +159,12 @@ fn a_value_of_the_wrong_kind_is_answered_with_an_example() {
 #[test]
 fn a_flavor_that_is_not_is_answered_with_those_that_are() {
     refused(&[
-        (r#"flavor = "many""#, "no flavor is called `many`: write `\"current_thread\"` or `\"multi_thread\"`"),
+        (
+            r#"flavor = "many""#,
+            "no flavor is called `many`: write `\"current_thread\"`, `\"multi_thread\"` or `\"local\"`",
+        ),
         (r#"flavor = "single_thread""#, "this flavor is called `current_thread`"),
         (r#"flavor = "threaded_scheduler""#, "this flavor is called `multi_thread`"),
-        (
-            r#"flavor = "local""#,
-            "the flavor `local` is not supported: write `flavor = \"current_thread\"` and call `spawn_local` inside a \
-             `tokio::task::LocalSet`",
-        ),
     ]);
 }
 
@@ -156,6 +177,14 @@ fn what_a_flavor_cannot_do_is_refused() {
         ("worker_threads = 2", workers),
         (r#"flavor = "current_thread", worker_threads = 2"#, workers),
         (r#"flavor = "multi_thread", start_paused = true"#, paused),
+        (
+            r#"flavor = "local", worker_threads = 2"#,
+            "`worker_threads` needs `flavor = \"multi_thread\"`: a `local` runtime has one thread",
+        ),
+        (
+            r#"flavor = "multi_thread", horizon = "31s""#,
+            "`horizon` needs `flavor = \"current_thread\"`: tokio cannot pause the clock of a `multi_thread` runtime",
+        ),
         // Refused even with `false`, as in tokio: the argument would have no meaning.
         (r#"start_paused = false, flavor = "multi_thread""#, paused),
         (r#"flavor = "multi_thread", worker_threads = 0"#, "`worker_threads` cannot be 0: write 1 or more"),

@@ -91,6 +91,18 @@ fn the_return_type_is_kept_where_the_body_is() {
 }
 
 #[test]
+fn a_wrapper_of_the_test_is_given_a_result() {
+    for wrapper in [quote!(#[serial(key)]), quote!(#[cfg_attr(unix, ntest::timeout(1))])] {
+        let function = expanded(quote!(), quote!(#wrapper async fn name() -> Result<(), Error> {}));
+        let sig = quote!(fn name() -> ::core::result::Result<(), ::leakcheck::__private::Printed>);
+        assert_eq!(text(&function.sig), text(sig));
+        assert!(parts(&function).1.contains("__private :: run_wrapped ("));
+        let function = expanded(quote!(), quote!(#wrapper async fn name() {}));
+        assert_eq!(text(&function.sig), text(quote!(fn name())));
+    }
+}
+
+#[test]
 fn a_tuple_is_not_unit() {
     let function = expanded(
         quote!(),
@@ -129,6 +141,25 @@ fn attributes_docs_and_visibility_are_kept_and_the_test_comes_last() {
 }
 
 #[test]
+fn an_attribute_of_the_body_stays_on_a_function_of_the_tests_name() {
+    let function = expanded(
+        quote!(),
+        quote! {
+            #[traced_test]
+            #[ignore]
+            async fn name() -> Result<(), Error> {}
+        },
+    );
+    let attrs = &function.attrs;
+    assert_eq!(text(quote!(#(#attrs)*)), text(quote!(#[ignore] #[::core::prelude::v1::test])));
+    let body = quote! {
+        #[traced_test]
+        async fn name() -> Result<(), Error> {}
+    };
+    assert_eq!(text(parts(&function).0), text(body));
+}
+
+#[test]
 fn an_attribute_inside_the_body_is_moved_to_the_test() {
     let function = expanded(
         quote!(),
@@ -154,8 +185,8 @@ fn an_attribute_inside_the_body_is_moved_to_the_test() {
 #[test]
 fn the_arguments_become_calls_of_the_checker() {
     let args = quote! {
-        crate = "renamed", start_paused = true, settle = "200ms", deadline = "1m", allow = ["src/a.rs", "b"],
-        allow_blocking = 1, await_lines = true
+        crate = "renamed", start_paused = true, settle = "200ms", horizon = "31s", deadline = "1m",
+        allow = ["src/a.rs", ("b", at_most = 2)], allow_blocking = 1, await_lines = true, panics = "fail", children = "note"
     };
     let (_, call) = parts(&expanded(
         args,
@@ -169,10 +200,11 @@ fn the_arguments_become_calls_of_the_checker() {
             __leakcheck::Checker::current_thread()
                 .start_paused(true)
                 .settle(::core::time::Duration::from_millis(200u64))
+                .horizon(::core::time::Duration::from_millis(31000u64))
                 .deadline(::core::time::Duration::from_millis(60000u64))
                 .allow("src/a.rs")
-                .allow("b")
-                .allow_blocking(1usize).await_lines(true),
+                .allow_at_most("b", 2usize)
+                .allow_blocking(1usize).await_lines(true).fail_on_panic(true).fail_on_children(false),
             name
         )
     }};
@@ -180,8 +212,9 @@ fn the_arguments_become_calls_of_the_checker() {
 }
 
 #[test]
-fn a_multi_thread_test_has_the_workers_asked_for_or_tokios_number() {
+fn each_flavor_has_its_checker_and_multi_thread_the_workers_asked_for_or_tokios_number() {
     let cases = [
+        (quote!(flavor = "local"), quote!(__leakcheck::Checker::local())),
         (quote!(flavor = "multi_thread"), quote!(__leakcheck::__private::multi_thread())),
         (quote!(flavor = "multi_thread", worker_threads = 2), quote!(__leakcheck::Checker::multi_thread(2usize))),
     ];
@@ -204,32 +237,32 @@ fn check_refused(cases: impl IntoIterator<Item = (proc_macro2::TokenStream, &'st
 }
 
 #[test]
-fn a_function_that_cannot_be_a_test_is_answered_with_what_to_write() {
+fn a_function_without_async_or_with_parameters_is_answered_with_what_to_write() {
     check_refused([
+        (quote! { fn name() {} }, "the function is not async: write `async fn`, or use `#[test]`"),
+        (quote! { async fn name(x: u32) {} }, "a test takes no parameters: make the values in its body"),
         (
-            quote!(
-                fn name() {}
-            ),
-            "the function is not async: write `async fn`, or use `#[test]`",
+            quote! { async fn name(#[case] x: u32, #[values(1, 2)] y: u32) {} },
+            "a test takes no parameters: put the attribute that reads `#[case]`, such as `#[rstest]`, above \
+             `#[leakcheck::test]`",
         ),
         (
             quote!(
+                #[ignore]
+                #[my::fixtures]
                 async fn name(x: u32) {}
             ),
-            "a test takes no parameters: make the values in its body",
+            "a test takes no parameters: make the values in its body, or put `#[my::fixtures]` above \
+             `#[leakcheck::test]` if it makes them",
         ),
-        (
-            quote!(
-                async fn name(&self) {}
-            ),
-            "a test takes no parameters: make the values in its body",
-        ),
-        (
-            quote!(
-                async fn name<T>() {}
-            ),
-            "a test is not generic: write one test for each type",
-        ),
+        (quote! { async fn name(&self) {} }, "a test takes no parameters: make the values in its body"),
+    ]);
+}
+
+#[test]
+fn a_kind_of_function_that_cannot_be_a_test_is_answered_with_what_to_write() {
+    check_refused([
+        (quote! { async fn name<T>() {} }, "a test is not generic: write one test for each type"),
         (
             quote!(
                 async fn name()
@@ -241,60 +274,25 @@ fn a_function_that_cannot_be_a_test_is_answered_with_what_to_write() {
             "a test is not generic: remove the `where` clause",
         ),
         (
-            quote!(
-                async unsafe fn name() {}
-            ),
+            quote! { async unsafe fn name() {} },
             "a test is called by nobody who could promise anything: remove `unsafe`",
         ),
-        (
-            quote!(
-                async extern "C" fn name() {}
-            ),
-            "a test is called from Rust: remove `extern`",
-        ),
-        (
-            quote!(
-                struct Name;
-            ),
-            "only a function can be a test: write `async fn`",
-        ),
+        (quote! { async extern "C" fn name() {} }, "a test is called from Rust: remove `extern`"),
+        (quote! { struct Name; }, "only a function can be a test: write `async fn`"),
     ]);
 }
 
+/// This is what a `#[tokio::test]` above this attribute leaves.
 #[test]
-fn a_second_test_attribute_is_answered_with_what_to_remove() {
-    let second = "a second test attribute: remove it, `#[leakcheck::test]` makes the function a test already";
-    check_refused([
-        (
-            quote!(
-                #[test]
-                async fn name() {}
-            ),
-            second,
+fn a_test_attribute_above_is_told_before_the_async_that_it_took_away() {
+    check_refused([(
+        quote!(
+            #[::core::prelude::v1::test]
+            fn name() {}
         ),
-        (
-            quote!(
-                #[tokio::test(flavor = "multi_thread")]
-                async fn name() {}
-            ),
-            second,
-        ),
-        (
-            quote!(
-                #[leakcheck::test]
-                async fn name() {}
-            ),
-            second,
-        ),
-        // This is what a `#[tokio::test]` above this attribute leaves.
-        (
-            quote!(
-                #[::core::prelude::v1::test]
-                fn name() {}
-            ),
-            second,
-        ),
-    ]);
+        "an attribute above has made a test of the function already: remove that attribute, or let it call this one, \
+         as in `#[test_log::test(leakcheck::test)]`",
+    )]);
 }
 
 #[test]
@@ -340,6 +338,25 @@ fn a_refused_function_is_no_test_and_is_async() {
             }
         ))
     );
+}
+
+#[test]
+fn a_refused_function_keeps_nothing_that_makes_tests_of_it() {
+    let (rest, message) = refused(
+        quote!(),
+        quote!(
+            #[rstest]
+            #[case(1)]
+            #[traced_test]
+            async fn name(#[case] x: u32) {}
+        ),
+    );
+    let kept = quote!(
+        #[traced_test]
+        async fn name(x: u32) {}
+    );
+    assert_eq!(rest, text(kept));
+    assert!(message.starts_with("put `#[rstest]` above"), "{message}");
 }
 
 #[test]

@@ -30,7 +30,7 @@ fn a_scope_after_four_billion_others_still_tells_old_tasks_from_new_ones() {
         let old = since(&registry, 0);
         let generation = registry.next_generation();
         assert!(!registry.has_since(generation), "generation {generation}");
-        assert_eq!(since(&registry, generation), [], "generation {generation}");
+        assert_eq!(since(&registry, generation), [] as [u64; 0], "generation {generation}");
         id += 1;
         registry.spawned(id, site());
         registry.spawned(id + colliding, site());
@@ -47,9 +47,9 @@ fn a_task_that_nothing_allows_takes_no_lock() {
     let registry = Registry::new(Vec::new());
     let known = site();
     registry.spawned(1, known);
-    registry.ended(1);
+    registry.ended(1, false);
     let _counting = registry.observe();
-    let _allowed = lock(&registry.allowed);
+    let _allowed = registry.allowances.lock_all();
     let _overflow: Vec<_> = registry.overflow.iter().map(Shard::lock).collect();
     let _sites = registry.sites.lock_all();
     let (done, is_done) = mpsc::channel();
@@ -57,7 +57,7 @@ fn a_task_that_nothing_allows_takes_no_lock() {
     thread::spawn(move || {
         hooks.spawned(2, known);
         hooks.polled(2);
-        hooks.ended(2);
+        hooks.ended(2, false);
         done.send(()).unwrap();
     });
     is_done.recv_timeout(std::time::Duration::from_secs(10)).expect("the hooks waited for a lock");

@@ -1,8 +1,8 @@
 //! The leaking kernels: each is a small service on a bad day, and most name the public incident they are made after.
 //!
 //! A kernel marks the line that Tokio reports for a spawn with the comment `LEAK`, or `LEAK x3` where that line leaves
-//! three tasks. The tasks are parked, unless the mark goes on: `live`, `never yields`, or `parked or live` where that
-//! depends on the moment. The harness reads the marks from the source, so that no line number is typed.
+//! three tasks. The tasks are parked, unless the mark goes on: `live`, `never yields`, or one of several where that
+//! depends on the runtime or the moment. The harness reads the marks from the source, so that no line number is typed.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -98,7 +98,10 @@ pub(crate) struct Mark {
 pub(crate) enum State {
     Parked,
     Live,
-    ParkedOrLive,
+    /// One of these, by the runtime and the moment of the look.
+    ParkedOrTimer,
+    ParkedLiveOrTimer,
+    ParkedOrStarved,
     NeverYields,
 }
 
@@ -112,7 +115,9 @@ impl Mark {
         let state = match state {
             "" => State::Parked,
             "live" => State::Live,
-            "parked or live" => State::ParkedOrLive,
+            "parked or timer" => State::ParkedOrTimer,
+            "parked, live or timer" => State::ParkedLiveOrTimer,
+            "parked or starved" => State::ParkedOrStarved,
             "never yields" => State::NeverYields,
             state => panic!("no task is {state}"),
         };

@@ -60,7 +60,7 @@ async fn needs_a_lock_that_a_task_keeps() {
 /// On one thread, the task is never even polled.
 async fn blocks_in_a_std_channel() {
     let (held, silent) = mpsc::channel::<()>();
-    tokio::spawn(pending::<()>()); // LEAK
+    tokio::spawn(pending::<()>()); // LEAK parked or starved
     keep(held);
     silent.recv().expect_err("the registry lives as long as the process");
 }

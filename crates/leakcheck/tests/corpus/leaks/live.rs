@@ -137,7 +137,7 @@ async fn a_task_replaces_itself() {
             _ = first.send(());
             check_again(oneshot::channel().0);
         };
-        tokio::spawn(check); // LEAK parked or live
+        tokio::spawn(check); // LEAK parked, live or timer
     }
     let (first, checked) = oneshot::channel();
     check_again(first);
@@ -154,7 +154,7 @@ async fn spawns_when_the_body_has_long_returned() {
 }
 
 async fn sleeps_for_an_hour() {
-    tokio::spawn(sleep(Duration::from_secs(3600))); // LEAK
+    tokio::spawn(sleep(Duration::from_secs(3600))); // LEAK parked or timer
 }
 
 async fn pings_once_a_minute() {
@@ -164,7 +164,7 @@ async fn pings_once_a_minute() {
             minutes.tick().await;
         }
     };
-    tokio::spawn(ping); // LEAK parked or live
+    tokio::spawn(ping); // LEAK parked, live or timer
 }
 
 /// The ticker is right: it holds its pool weakly. It stays because something else keeps the pool.

@@ -120,7 +120,7 @@ async fn is_aborted_and_goes_on() {
 /// The child waits in the queue of the worker that its parent blocks.
 async fn starves_the_child_it_has_just_spawned() {
     let parent = async {
-        tokio::spawn(pending::<()>()); // LEAK
+        tokio::spawn(pending::<()>()); // LEAK parked or starved
         block();
     };
     tokio::spawn(parent); // LEAK never yields

@@ -111,7 +111,7 @@ async fn an_empty_set_disables_its_branch() {
             }
         }
     };
-    tokio::spawn(server); // LEAK parked or live
+    tokio::spawn(server); // LEAK parked, live or timer
     accepted.send(()).await.expect("the server reads");
 }
 

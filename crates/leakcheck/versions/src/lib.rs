@@ -1,0 +1,1 @@
+//! Only the tests matter: what leakcheck promises, held against one version of Tokio.
