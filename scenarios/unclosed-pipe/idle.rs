@@ -134,7 +134,9 @@ mod guard {
     #[leakcheck::test(start_paused = true)]
     async fn an_import_leaves_no_worker_behind() {
         let desk = Desk::default();
-        let imports = leakcheck::scope();
+        // The clock stands still, and workers give up in turn.
+        let turns = IDLE * 6;
+        let imports = leakcheck::scope().horizon(turns);
         for _ in 0..20 {
             desk.visit().await.unwrap();
         }

@@ -142,7 +142,9 @@ impl PollTracker {
             if own.any(|poll| self.is_stuck(poll)) { State::NeverYields } else { State::Live }
         } else if never {
             State::Starved
-        } else if in_virtual_time > 0 && !matches!(self.next_timer, NextTimer::None) {
+        } else if in_virtual_time > 0 && matches!(self.next_timer, NextTimer::In(_)) {
+            // Time woke it once, and something still waits for time. Where nobody knows whether a timer is pending, the task may as
+            // well have come to the line at which it is parked.
             State::Timer
         } else {
             State::Parked
