@@ -116,13 +116,17 @@ impl Desk {
 
 #[cfg(test)]
 mod guard {
+    use std::time::Duration;
+
     use super::*;
 
     // ANCHOR: guard
     #[leakcheck::test(start_paused = true)]
     async fn a_caller_that_hangs_up_leaves_nothing_behind() {
         let desk = Arc::new(Desk::default());
-        let calls = leakcheck::scope();
+        // The clock stands still. In a second of it, ticks are seen.
+        let second = Duration::from_secs(1);
+        let calls = leakcheck::scope().horizon(second);
         for caller in 0..20 {
             desk.serve(caller).await.unwrap();
         }

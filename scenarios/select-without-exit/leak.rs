@@ -79,6 +79,8 @@ async fn meter(
 
 #[cfg(test)]
 mod guard {
+    use std::time::Duration;
+
     use super::*;
 
     // ANCHOR: guard
@@ -88,7 +90,9 @@ mod guard {
     )]
     async fn a_car_that_leaves_leaves_no_meter_behind() {
         let park = Park::open();
-        let charges = leakcheck::scope();
+        // The clock stands still. In a second of it, prices come.
+        let second = Duration::from_secs(1);
+        let charges = leakcheck::scope().horizon(second);
         for _ in 0..20 {
             park.plug_in().await.unwrap();
         }
