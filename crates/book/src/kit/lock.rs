@@ -9,10 +9,18 @@ use super::manifest::Needs;
 
 /// What a crate needs only for a feature, and the crate that asks for it: the lock of the workbook has what any of its crates may ask for.
 /// `cargo metadata --locked` refuses a kit where this list is too short.
-const ASKED: [(&str, &str, &str); 2] = [
+const ASKED: [(&str, &str, &str); 9] = [
     ("getrandom", "rand_core", "rand"),
     // For task dumps, with the feature `await-lines`.
     ("tokio", "backtrace", "leakcheck"),
+    // loom prints in colours, and reads a filter from the environment.
+    ("tracing-subscriber", "matchers", "loom"),
+    ("tracing-subscriber", "nu-ansi-term", "loom"),
+    ("tracing-subscriber", "once_cell", "loom"),
+    ("tracing-subscriber", "regex-automata", "loom"),
+    ("tracing-subscriber", "smallvec", "loom"),
+    ("tracing-subscriber", "tracing", "loom"),
+    ("tracing-subscriber", "tracing-log", "loom"),
 ];
 
 #[derive(Deserialize)]
