@@ -9,19 +9,21 @@ use crate::report::Child;
 const COMMAND_MAX: usize = 200;
 
 /// The children of these threads that run; none where the system does not tell.
+pub(crate) fn of(threads: impl Iterator<Item = u32>) -> Vec<Child> {
+    alive(threads).into_iter().map(|pid| Child { pid, command: command(pid) }).collect()
+}
+
+/// The numbers of the children of these threads that run.
 ///
 /// The kernel lists a child at the thread that started it. When that thread ends, its children go to another thread of the
-/// process, mostly the first; then nobody can say whose they were.
-pub(crate) fn of(threads: impl Iterator<Item = u32>) -> Vec<Child> {
-    let mut pids = BTreeSet::<u32>::new();
+/// process, mostly the first; then nobody can say whose they were. A kernel without this list tells nothing.
+pub(crate) fn alive(threads: impl Iterator<Item = u32>) -> BTreeSet<u32> {
     if !has_children() {
-        return Vec::new();
+        return BTreeSet::new();
     }
-    for thread in threads {
-        let list = fs::read_to_string(format!("/proc/self/task/{thread}/children")).unwrap_or_default();
-        pids.extend(list.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
-    }
-    pids.into_iter().filter(|pid| runs(*pid)).map(|pid| Child { pid, command: command(pid) }).collect()
+    let list = |thread| fs::read_to_string(format!("/proc/self/task/{thread}/children")).unwrap_or_default();
+    let numbers = |list: String| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>();
+    threads.flat_map(|thread| numbers(list(thread))).filter(|pid| runs(*pid)).collect()
 }
 
 /// Whether any thread of this process has a child. One system call, so that a clean test opens no file.

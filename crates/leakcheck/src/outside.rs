@@ -10,6 +10,7 @@ use std::fmt;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::{
+    children,
     pool::busy,
     probe::{self, Wait},
     threads::Threads,
@@ -143,26 +144,11 @@ pub(crate) fn strangers(threads: &Threads) -> Vec<Outside> {
     others.into_iter().map(|(_, name)| Outside::Thread(name)).collect()
 }
 
-/// The living children that the runtime's threads, and threads started by them, have started.
+/// The living children that the runtime's threads, and threads started by them, have started. Where the kernel does not list them, the
+/// child's own descriptor stands for the child.
 fn children(threads: &Threads) -> Vec<Outside> {
-    let mut parents = threads.numbers();
-    parents.extend(threads.started_by_the_test().into_iter().map(|(thread, _)| thread));
-    let lists = parents.iter().filter_map(|thread| {
-        // A kernel without this file tells nothing; then the child's own descriptor stands for the child.
-        std::fs::read_to_string(format!("/proc/self/task/{thread}/children")).ok()
-    });
-    let numbers =
-        lists.flat_map(|list| list.split_whitespace().filter_map(|word| word.parse().ok()).collect::<Vec<_>>());
-    numbers.filter(|process| is_alive(*process)).map(Outside::Child).collect()
-}
-
-/// Whether a process still runs. One that has ended, and that nobody has waited for, can do nothing more.
-fn is_alive(process: u32) -> bool {
-    let state = std::fs::read_to_string(format!("/proc/{process}/stat"));
-    // The name before the state is in parentheses, and may hold any character.
-    state.is_ok_and(|line| {
-        line.rsplit_once(')').is_some_and(|(_, rest)| !matches!(rest.trim_start().chars().next(), Some('Z' | 'X')))
-    })
+    let started = threads.started_by_the_test().into_iter().map(|(thread, _)| thread);
+    children::alive(threads.numbers().into_iter().chain(started)).into_iter().map(Outside::Child).collect()
 }
 
 #[cfg(target_os = "linux")]

@@ -56,6 +56,17 @@ fn rust_version(krate: &Path) -> String {
     version.expect("the manifest states a rust-version of its own").to_owned()
 }
 
+/// Whoever has a registry needs the version of the client that the collector is for.
+#[test]
+fn the_collector_names_the_version_of_its_client() {
+    let [here, _] = crates();
+    let workspace = fs::read_to_string(here.join("../../Cargo.toml")).unwrap();
+    let version =
+        workspace.lines().find_map(|line| line.strip_prefix("prometheus-client = \"")?.strip_suffix('"')).unwrap();
+    let text = fs::read_to_string(here.join("src/ledger/metrics.rs")).unwrap();
+    assert!(text.contains(&format!("a registry of `prometheus-client` {version}:")), "it is {version}");
+}
+
 /// Clippy's `incompatible_msrv` looks at what the standard library gives, and not at the language. Of the language, two things came
 /// after the 2024 edition that code is tempted by: `if let … && …` with Rust 1.88, and `if let` in the guard of an arm with 1.95.
 #[test]
