@@ -23,7 +23,7 @@ use crate::{
     suite::{Running, Suite, Test},
     supervise::{Message, supervise},
     text::LEAK,
-    threads,
+    threads::{self, Supervising},
     watch::{Registration, Watch},
 };
 
@@ -236,6 +236,8 @@ impl Checker {
         T: Send + 'static,
     {
         let test = Test::on_this_thread(Location::caller());
+        // Before the body's thread begins, whose check looks at the threads that work.
+        let _supervising = Supervising::begin();
         // The body's thread sends, the caller's receives. The channel closes when the body's thread ends.
         let (sender, messages) = mpsc::channel();
         let name = thread::current().name().unwrap_or("leakcheck").to_owned();

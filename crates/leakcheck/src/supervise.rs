@@ -16,7 +16,7 @@ use crate::{
     report::{Body, BodyError, Report},
     subject::Subject,
     tally::{PollTracker, STUCK_MIN},
-    threads::{Poll, Supervising},
+    threads::Poll,
     timers::next_timer,
 };
 
@@ -55,7 +55,6 @@ pub(crate) fn supervise<T>(
     body: &BodyControl,
     await_lines: bool,
 ) -> (Report, Result<T, BodyError>) {
-    let _supervising = Supervising::begin();
     let Ok(Message::Started(subject)) = messages.recv() else {
         panic!("the body's thread could not build a runtime");
     };
