@@ -35,7 +35,7 @@ pub(super) fn code(source: &Source, scenario: &str, anchor: &str) -> anyhow::Res
     );
     Ok(format!(
         "<figure class=\"wb-listing\"><figcaption><code>{}</code></figcaption>{}{}</figure>",
-        html::text(&source::side_file(scenario, "leak")),
+        html::text(&source::side_file(source.scenario(scenario)?, "leak")),
         lines::block("Lines of leak", &excerpt),
         if is_whole { "" } else { &fold }
     ))

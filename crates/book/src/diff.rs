@@ -38,7 +38,7 @@ pub(super) fn diff(
          <details class=\"wb-more\"><summary>{whole}: diff, side by side, each alone</summary>\
          <fieldset class=\"wb-views\"><legend>{scenario}: {old} and {new}</legend>{radios}</fieldset>\
          <div class=\"wb-uni\">{}</div><div class=\"wb-split\">{}{}</div></details></figure>",
-        caption(scenario, sides, &changes),
+        caption(&sides.map(|side| file(source, scenario, side)), &changes),
         lines::block(&format!("What changes from {old} to {new}"), &hunks(&changes)),
         lines::block(&format!("All lines from {old} to {new}"), &views.unified),
         half(old, &views.old),
@@ -50,7 +50,7 @@ pub(super) fn diff(
 pub(super) fn regions(source: &Source, scenario: &str, anchor: &str, sides: [&str; 2]) -> anyhow::Result<[String; 2]> {
     let region = |side| {
         let text = source.side(scenario, side)?;
-        include::region(&text, anchor).with_context(|| source::side_file(scenario, side))
+        include::region(&text, anchor).with_context(|| file(source, scenario, side))
     };
     let [old, new] = sides;
     let regions = [region(old)?, region(new)?];
@@ -73,13 +73,12 @@ pub(super) fn counted(changes: &[Change]) -> String {
     format!("{} removed, {} added", lines(ChangeTag::Delete), lines(ChangeTag::Insert))
 }
 
-fn caption(scenario: &str, [old, new]: [&str; 2], changes: &[Change]) -> String {
-    format!(
-        "<code>{}</code> → <code>{}</code>: {}.",
-        source::side_file(scenario, old),
-        source::side_file(scenario, new),
-        counted(changes)
-    )
+fn caption([old, new]: &[String; 2], changes: &[Change]) -> String {
+    format!("<code>{old}</code> → <code>{new}</code>: {}.", counted(changes))
+}
+
+fn file(source: &Source, scenario: &str, side: &str) -> String {
+    source.scenario(scenario).map_or_else(|_| side.to_owned(), |one| source::side_file(one, side))
 }
 
 fn only(side: &str) -> String {
@@ -165,7 +164,7 @@ mod tests {
     fn the_halves_of_a_diff_have_the_same_height() {
         let changes = lines::changes("a\nb\nc\nd\n", "a\nx\nd\ne\n");
         let views = Views::of(&changes);
-        assert!(caption("s", ["a", "b"], &changes).ends_with(": 2 lines removed, 2 lines added."));
+        assert!(caption(&["a", "b"].map(str::to_owned), &changes).ends_with(": 2 lines removed, 2 lines added."));
         assert_eq!(views.old.matches("wb-line").count(), views.new.matches("wb-line").count());
         assert_eq!(views.unified.matches("wb-line").count(), 6);
     }

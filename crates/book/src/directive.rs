@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, bail, ensure};
 
 use super::{
-    ask, card, code, constant, diff, exercise, figure, html, index, map, questions,
+    ask, card, code, constant, controls, diff, exercise, figure, html, index, map, questions,
     source::{Source, Told},
     syntax::{self, Problem},
     tables, trainer, value,
@@ -148,6 +148,7 @@ impl Place<'_> {
     fn of_all(&self, name: &str, args: &[&str]) -> anyhow::Result<Option<String>> {
         let table = match name {
             "card" => card::card,
+            "controls" => controls::all,
             "symptoms" => index::symptoms,
             "moved" => index::moved,
             "waits" => index::waits,
@@ -172,14 +173,15 @@ impl Place<'_> {
             ("diff", [anchor]) => diff::diff(self.source, &self.id(), scenario, anchor, ["leak", "fix"]),
             ("diff", [anchor, a, b]) => diff::diff(self.source, &self.id(), scenario, anchor, [a, b]),
             ("diff", _) => bail!("write `{{{{#diff NAME ANCHOR}}}}` or `{{{{#diff NAME ANCHOR SIDE SIDE}}}}`"),
+            ("control", []) => controls::one(self.source, scenario),
             ("sides", []) => tables::sides(self.source, &*recording()?),
             ("gauges", []) => tables::gauges(self.source, &*recording()?),
             ("survivors", [side]) => tables::survivors(&*self.source.recorded(scenario, &[side])?, side),
             ("survivors", _) => bail!("write `{{{{#survivors NAME SIDE}}}}`"),
             ("screen", []) => figure::screen(self.source, self.chapter, scenario),
-            ("sides" | "gauges" | "screen", _) => bail!("write `{{{{#{name} NAME}}}}`"),
+            ("sides" | "gauges" | "screen" | "control", _) => bail!("write `{{{{#{name} NAME}}}}`"),
             _ => bail!(
-                "unknown directive; there are chart, code, diff, sides, gauges, survivors, screen, shown, value, claim, const, predict, \
+                "unknown directive; there are chart, code, diff, control, controls, sides, gauges, survivors, screen, shown, value, claim, const, predict, \
                  questions, exercise, exercises, trainer, plan, map, glossary, card, symptoms, moved, movement, waits and late"
             ),
         }

@@ -10,6 +10,7 @@ mod card;
 mod claims;
 mod code;
 mod constant;
+mod controls;
 pub mod deck;
 mod diff;
 mod directive;

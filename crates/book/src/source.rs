@@ -160,9 +160,20 @@ impl Source {
         self.catalogue.whole()
     }
 
-    /// The scenario called `name`.
+    /// The scenario or the control called `name`.
     pub(super) fn scenario(&self, name: &str) -> anyhow::Result<&Scenario> {
         self.catalogue.find(name)
+    }
+
+    /// A page as it is written.
+    pub(super) fn page(&self, file: &str) -> anyhow::Result<String> {
+        let path = self.root.join("book/src").join(file);
+        fs::read_to_string(path).with_context(|| format!("cannot read book/src/{file}"))
+    }
+
+    /// Every control, by name.
+    pub(super) fn controls(&self) -> &[Scenario] {
+        &self.catalogue.controls
     }
 
     /// The exercise called `name`.
@@ -201,7 +212,7 @@ impl Source {
 
     /// A file of a scenario.
     pub(super) fn file(&self, scenario: &str, file: &str) -> anyhow::Result<String> {
-        let dir = format!("scenarios/{}", self.scenario(scenario)?.name);
+        let dir = self.scenario(scenario)?.folder();
         let is_inside = Path::new(file).components().all(|part| matches!(part, Component::Normal(_)));
         ensure!(is_inside, "`{file}` is no file of the scenario");
         fs::read_to_string(self.root.join(&dir).join(file)).with_context(|| format!("cannot read {dir}/{file}"))
@@ -227,8 +238,7 @@ impl Source {
 
     /// A side's file, as it is in the repository.
     pub(super) fn side(&self, scenario: &str, side: &str) -> anyhow::Result<String> {
-        self.scenario(scenario)?;
-        let file = side_file(scenario, side);
+        let file = side_file(self.scenario(scenario)?, side);
         fs::read_to_string(self.root.join(&file)).with_context(|| format!("cannot read {file}"))
     }
 
@@ -249,7 +259,8 @@ impl Source {
         let Ok(file) = file.canonicalize() else { return Ok(()) };
         let inside = |folder| self.root.join(folder).canonicalize().is_ok_and(|folder| file.starts_with(folder));
         ensure!(
-            file.extension().is_some_and(|extension| extension == "rs") || !["scenarios", "crates"].iter().any(inside),
+            file.extension().is_some_and(|extension| extension == "rs")
+                || !["scenarios", "controls", "crates"].iter().any(inside),
             "only sources are included: what a program made is shown with `{{{{#shown NAME FILE}}}}`, and known to its Cargo.toml"
         );
         Ok(())
@@ -257,8 +268,8 @@ impl Source {
 }
 
 /// Where a side's file is, from the root.
-pub(super) fn side_file(scenario: &str, side: &str) -> String {
-    format!("scenarios/{scenario}/{side}.rs")
+pub(super) fn side_file(scenario: &Scenario, side: &str) -> String {
+    format!("{}/{side}.rs", scenario.folder())
 }
 
 #[cfg(test)]

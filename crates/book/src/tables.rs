@@ -51,7 +51,7 @@ fn side_row(
     own: &[Gauge],
 ) -> anyhow::Result<Vec<String>> {
     let about = scenario.side(side).with_context(|| format!("{} has no side `{side}`", scenario.name))?;
-    let file = || format!("scenarios/{}/{side}.rs", scenario.name);
+    let file = || format!("{}/{side}.rs", scenario.folder());
     let sentence =
         about.sentence.as_ref().with_context(|| format!("{} does not begin with a `//!` sentence", file()))?;
     let mut what = html::prose(sentence);

@@ -20,15 +20,21 @@ pub(super) fn value(scenario: &Scenario, recording: &Recording, side: &str, path
         "units" => Ok(grouped(run.report.units_done)),
         "seconds" => Ok(format!("{:.1}", run.report.elapsed_ms as f64 / 1000.0)),
         "before" => of(&run.report.before, name).map(|value| number(&gauge, value)),
+        "plateau" => early(run, name).map(|value| number(&gauge, value)),
         "after" => of(&run.report.after, name).map(|value| number(&gauge, value)),
         "per-unit" => left(&gauge, of(&run.report.survivors, name)?)
             .with_context(|| format!("`{name}` is a maximum and cannot be divided: write `after.{name}`")),
         "stated" => of(&run.report.stated, name).map(stated),
         "peak" => peak(run, name).map(|value| number(&gauge, value)),
         _ => bail!(
-            "unknown value `{path}`; there are units, seconds, and before, after, per-unit, peak, stated with a gauge, as in `after.tasks`"
+            "unknown value `{path}`; there are units, seconds, and before, plateau, after, per-unit, peak, stated with a gauge, as in `after.tasks`"
         ),
     }
+}
+
+/// At rest after the first part of the load, where a run stopped there once: of a control it did.
+fn early(run: &Run, name: &str) -> anyhow::Result<u64> {
+    of(&run.report.plateau.as_ref().context("this run rested at its end alone")?.gauges, name)
 }
 
 fn stated(stated: Stated) -> String {

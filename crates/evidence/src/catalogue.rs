@@ -11,8 +11,8 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use mdbook_summary::{Summary, SummaryItem};
 
-pub use crate::scenario::{Card, Scenario};
-use crate::{exercise::Exercise, side::capital};
+pub use crate::scenario::{CONTROL, Card, Control, Scenario};
+use crate::{exercise::Exercise, scenario::CONTROLS, side::capital};
 
 /// Where the scenarios are, from the root.
 const SCENARIOS: &str = "scenarios";
@@ -21,14 +21,16 @@ const EXERCISES: &str = "exercises";
 /// Where the chapters are, from the root.
 const CHAPTERS: &str = "book/src";
 
-/// Every scenario of the workbook.
+/// Every scenario, control and exercise of the workbook.
 #[derive(Clone, Debug, Default)]
 pub struct Catalogue {
     /// In the order of the book; those without a chapter last.
     pub scenarios: Vec<Scenario>,
+    /// Every control, by name: services that look like a leak and are none. They share one page.
+    pub controls: Vec<Scenario>,
     /// Every exercise, in the order of the book; those without a page last.
     pub exercises: Vec<Exercise>,
-    /// Scenarios and exercises that cannot be read.
+    /// Those that cannot be read.
     pub broken: Vec<Broken>,
 }
 
@@ -78,6 +80,12 @@ impl Catalogue {
                 Err(error) => catalogue.broken.push(broken(name, error)),
             }
         }
+        for (name, dir) in folders(root, CONTROLS).unwrap_or_default() {
+            match Scenario::read(CONTROLS, &name, &dir) {
+                Ok(control) => catalogue.controls.push(control),
+                Err(error) => catalogue.broken.push(broken(name, error)),
+            }
+        }
         for (name, dir) in folders(root, EXERCISES).unwrap_or_default() {
             match Scenario::read(EXERCISES, &name, &dir).and_then(Exercise::of) {
                 Ok(exercise) => catalogue.exercises.push(exercise),
@@ -112,7 +120,12 @@ impl Catalogue {
         self.exercises.iter().find(|one| one.name() == name).with_context(|| unknown("exercise", name, &names))
     }
 
-    /// The scenario called `name`.
+    /// Scenarios and controls: whatever `cargo lab pair` runs.
+    pub fn pairs(&self) -> impl Iterator<Item = &Scenario> {
+        self.scenarios.iter().chain(&self.controls)
+    }
+
+    /// The scenario or the control called `name`.
     ///
     /// # Errors
     /// When there is none, with the nearest name, where one is near; or when it cannot be read.
@@ -120,17 +133,17 @@ impl Catalogue {
         if let Some(broken) = self.broken.iter().find(|broken| broken.name == name) {
             bail!("{}", broken.why);
         }
-        let names: Vec<_> = self.scenarios.iter().map(|one| one.name.as_str()).collect();
-        self.scenarios.iter().find(|one| one.name == name).with_context(|| unknown("scenario", name, &names))
+        let names: Vec<_> = self.pairs().map(|one| one.name.as_str()).collect();
+        self.pairs().find(|one| one.name == name).with_context(|| unknown("scenario", name, &names))
     }
 
-    /// The scenario or the exercise called `name`.
+    /// The scenario, the control or the exercise called `name`.
     ///
     /// # Errors
     /// When there is neither, with the nearest name, where one is near; or when it cannot be read.
     pub fn find_any(&self, name: &str) -> anyhow::Result<Found<'_>> {
-        let scenarios = self.scenarios.iter().map(|one| one.name.as_str());
-        let names: Vec<_> = scenarios.chain(self.exercises.iter().map(Exercise::name)).collect();
+        let pairs = self.pairs().map(|one| one.name.as_str());
+        let names: Vec<_> = pairs.chain(self.exercises.iter().map(Exercise::name)).collect();
         let is_known = names.contains(&name) || self.broken.iter().any(|broken| broken.name == name);
         ensure!(is_known, "{}", unknown("scenario or exercise", name, &names));
         match self.exercises.iter().find(|one| one.name() == name) {
@@ -267,6 +280,24 @@ mod tests {
         let titles: Vec<_> = catalogue.scenarios.iter().map(Scenario::title).collect();
         assert_eq!(titles, ["Second", "First", "c-leak"]);
         assert_eq!(catalogue.whole().unwrap_err().to_string(), "SUMMARY.md has no line for c-leak: add one");
+    }
+
+    #[test]
+    fn a_control_is_found_has_no_line_in_the_summary_and_says_what_decides() {
+        let root = workbook(&["a-leak", "b-leak"]);
+        let dir = root.path().join(CONTROLS).join("tea-pool");
+        fs::create_dir_all(&dir).unwrap();
+        fs::write(dir.join("leak.rs"), "//! Fills.\n").unwrap();
+        let bare = MANIFEST.replace("NAME", "tea-pool");
+        let facts =
+            "[package.metadata.control]\nlooks = 'a pool'\nmeasure = 'tasks'\nwait = 'a day'\ndecides = 'size'\n";
+        fs::write(dir.join("Cargo.toml"), format!("{bare}{facts}")).unwrap();
+        let catalogue = Catalogue::read(root.path()).unwrap();
+        assert!(catalogue.find("tea-pool").is_ok_and(Scenario::is_control) && catalogue.whole().is_ok());
+        assert_eq!(catalogue.pairs().count(), 3);
+        fs::write(dir.join("Cargo.toml"), bare).unwrap();
+        let error = Catalogue::read(root.path()).unwrap().find("tea-pool").unwrap_err().to_string();
+        assert!(error.starts_with("controls/tea-pool/Cargo.toml: [package.metadata.control] belongs to"), "{error}");
     }
 
     #[test]

@@ -136,6 +136,10 @@ impl Exhibits {
             let all = vec![one(recording_file(name), Kind::Runs)];
             return Self { name: name.clone(), dir, all, exercise: Some(sources) };
         }
+        if scenario.is_control() {
+            let all = vec![one(recording_file(name), Kind::Runs)];
+            return Self { name: name.clone(), dir, all, exercise: None };
+        }
         let mut all = vec![one(format!("{dir}/guard.txt"), Kind::Guards)];
         all.extend(tables(&dir, &scenario.shown));
         all.push(one(recording_file(name), Kind::Runs));

@@ -14,8 +14,12 @@ use crate::{side::Side, topic::Topic};
 
 /// The reader's copy of an exercise.
 const MINE: &str = "mine";
+/// The folder of the controls, from the root.
+pub(crate) const CONTROLS: &str = "controls";
+/// The side of a control that looks like a leak.
+pub const CONTROL: &str = "control";
 
-/// One scenario: a package under `scenarios/`.
+/// One scenario: a package under `scenarios/`, or a control: one under `controls/`.
 #[derive(Clone, Debug)]
 pub struct Scenario {
     /// Directory, package, prefix of its binaries, chapter, recording.
@@ -30,6 +34,8 @@ pub struct Scenario {
     pub statement: Statement,
     /// What it says for the card and the index of symptoms.
     pub card: Option<Card>,
+    /// Of a control, what tells it from its leaking twin.
+    pub control: Option<Control>,
     /// Tables that a page shows, and the cargo command that makes each: `[package.metadata.shown]`.
     pub shown: BTreeMap<String, String>,
     /// `leak`, `fix`, the wrong turns, then the others by name.
@@ -44,6 +50,23 @@ pub struct Card {
     pub question: String,
     /// What somebody sees or is told before they know that it is a leak, under the heading where they look for it.
     pub symptoms: BTreeMap<Topic, Vec<String>>,
+}
+
+/// What tells a service that looks like a leak from one that leaks: the table `[package.metadata.control]`. Phrases for the cells of a table.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Control {
+    /// What it looks like, to whom watches it for a minute.
+    pub looks: String,
+    /// What to measure.
+    pub measure: String,
+    /// How long to wait before the second look.
+    pub wait: String,
+    /// What decides.
+    pub decides: String,
+    /// Gauges to draw besides the one that tells.
+    #[serde(default)]
+    pub beside: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -65,6 +88,7 @@ struct Package {
 struct Metadata {
     lab: Statement,
     card: Option<Card>,
+    control: Option<Control>,
     #[serde(default)]
     shown: BTreeMap<String, String>,
 }
@@ -102,6 +126,11 @@ impl Scenario {
             sides.push(Side::read(side, &source));
         }
         sides.sort_by(|a, b| (a.role, &a.name).cmp(&(b.role, &b.name)));
+        let is_control = within == CONTROLS;
+        ensure!(
+            is_control == metadata.control.is_some(),
+            "{file}: [package.metadata.control] belongs to packages in {CONTROLS}/, and each of them has it"
+        );
         Ok(Self {
             name: package,
             title: None,
@@ -109,6 +138,7 @@ impl Scenario {
             dir: dir.to_owned(),
             statement: metadata.lab,
             card: metadata.card,
+            control: metadata.control,
             shown: metadata.shown,
             sides,
         })
@@ -127,6 +157,16 @@ impl Scenario {
     /// True for the scenario of an exercise.
     pub fn is_exercise(&self) -> bool {
         self.folder().starts_with("exercises/")
+    }
+
+    /// True for a service that looks like a leak and is none, with its leaking twin.
+    pub fn is_control(&self) -> bool {
+        self.control.is_some()
+    }
+
+    /// The two sides that are shown together: the leak, and what does not leak.
+    pub fn pair(&self) -> [&'static str; 2] {
+        ["leak", if self.is_control() { CONTROL } else { "fix" }]
     }
 
     /// The sides that are run and recorded: of an exercise all but the reader's copy.

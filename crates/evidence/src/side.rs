@@ -7,7 +7,7 @@ use std::fmt;
 pub enum Role {
     /// The program with the mistake.
     Leak,
-    /// What a senior engineer would write instead.
+    /// What a senior engineer would write instead; of a control, the service that looks like a leak and is none.
     Fix,
     /// What one would try first, and that does not help.
     Wrong,
@@ -22,6 +22,8 @@ pub enum Mark {
     Leak,
     /// `// FIX:`
     Fix,
+    /// `// BOUND:`, of a control: what keeps it from growing.
+    Bound,
 }
 
 /// One side of a scenario: a binary of its package.
@@ -46,7 +48,7 @@ impl Role {
     pub fn of(side: &str) -> Self {
         match side {
             "leak" | "start" => Self::Leak,
-            "fix" | "solution" => Self::Fix,
+            "fix" | "solution" | "control" => Self::Fix,
             wrong if wrong.starts_with("wrong") || wrong.starts_with("trap-") => Self::Wrong,
             _ => Self::Other,
         }
@@ -78,6 +80,7 @@ impl fmt::Display for Mark {
         f.write_str(match self {
             Self::Leak => "LEAK",
             Self::Fix => "FIX",
+            Self::Bound => "BOUND",
         })
     }
 }
@@ -112,7 +115,7 @@ pub fn guard(text: &str) -> Option<&str> {
 /// The mark that a line carries, and what follows it.
 pub fn marker(line: &str) -> Option<(Mark, &str)> {
     let mark = |mark: Mark| line.split_once(&format!("// {mark}:")).map(|(_, rest)| (mark, rest.trim()));
-    mark(Mark::Leak).or_else(|| mark(Mark::Fix))
+    [Mark::Leak, Mark::Fix, Mark::Bound].into_iter().find_map(mark)
 }
 
 /// A word or sentence that begins with a capital.

@@ -159,12 +159,13 @@ impl Serve {
 }
 
 impl List {
-    /// Two lines a scenario, then two an exercise.
+    /// Two lines a scenario or a control, then two an exercise.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let root = root::find()?;
         let catalogue = Catalogue::read(&root)?;
-        for scenario in &catalogue.scenarios {
-            say!("{:<20} {}", scenario.name, scenario.about);
+        for scenario in catalogue.pairs() {
+            let kind = if scenario.is_control() { "control: " } else { "" };
+            say!("{:<20} {kind}{}", scenario.name, scenario.about);
             say!("{:<20} sides: {}", "", scenario.side_names().join(", "));
         }
         for exercise in &catalogue.exercises {
@@ -206,8 +207,8 @@ impl Record {
             }),
         };
         if self.names.is_empty() {
-            let scenarios = catalogue.whole()?.iter().map(Subject::Scenario);
-            return Ok(scenarios.chain(catalogue.exercises.iter().map(Subject::Exercise)).chain(others).collect());
+            let pairs = catalogue.whole()?.iter().chain(&catalogue.controls).map(Subject::Scenario);
+            return Ok(pairs.chain(catalogue.exercises.iter().map(Subject::Exercise)).chain(others).collect());
         }
         self.names.iter().map(named).collect::<anyhow::Result<_>>().context("nothing was recorded")
     }

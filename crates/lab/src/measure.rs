@@ -19,6 +19,8 @@ use crate::{
     today,
 };
 
+/// Of a control the counts come to rest once after this share of the work: until then its twin looks the same.
+const EARLY: u64 = 4;
 /// Sides beyond leak and fix run this many at a time.
 const AT_ONCE: usize = 2;
 
@@ -29,8 +31,12 @@ const AT_ONCE: usize = 2;
 pub async fn make(root: &Path, scenario: &Scenario, on: &(dyn Fn(Event) + Sync)) -> anyhow::Result<Recording> {
     let made_by = today::made_by(Exhibits::of(scenario).ingredients(Kind::Runs).now(root)?)?;
     let mut sides = BTreeMap::<String, Run>::new();
+    let early = match scenario.is_control() {
+        true => vec!["--pause-at".to_owned(), (scenario.statement.units / EARLY).to_string()],
+        false => Vec::new(),
+    };
     for some in scenario.side_names().chunks(AT_ONCE) {
-        sides.extend(pair::run(root, scenario, some, &[], on).await?);
+        sides.extend(pair::run(root, scenario, some, &early, on).await?);
     }
     for (side, run) in &sides {
         let verdict = verdict::judge(run, &scenario.statement);

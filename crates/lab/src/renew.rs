@@ -41,7 +41,7 @@ pub enum Progress {
 /// A name whose exhibits are made.
 #[derive(Clone, Copy)]
 pub enum Subject<'a> {
-    /// A scenario.
+    /// A scenario or a control.
     Scenario(&'a Scenario),
     /// An exercise, which has recorded runs and nothing else.
     Exercise(&'a Exercise),

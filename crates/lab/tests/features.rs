@@ -60,7 +60,7 @@ fn programs_and_tests_share_their_build_in_every_folder() {
         let one = features(&["--package", krate], edges);
         problems.extend(differences(&format!("the folder of {krate}"), &one, &all, &all));
     }
-    for scenario in Catalogue::read(&root()).unwrap().whole().unwrap() {
+    for scenario in Catalogue::read(&root()).unwrap().pairs() {
         for edges in [PROGRAMS, TESTS] {
             let one = features(&["--package", &scenario.name], edges);
             // What a scenario needs besides the stage is small, and its own.

@@ -1,4 +1,4 @@
-//! Proves every side of every scenario: a leak leaks as it states, a fix comes back, a wrong turn still leaks, and both
+//! Proves every side of every scenario and control: a leak leaks as it states, a fix comes back, a wrong turn still leaks, and both
 //! witnesses agree, line by line; and four times the work leaves four times as much, or nothing. The tests are found by
 //! listing the folder; `cargo test --test pairs unclosed-pipe` builds and runs some of them. The lab itself runs under
 //! `leakcheck` here.
@@ -49,7 +49,8 @@ fn main() -> ExitCode {
     arguments.test_threads.get_or_insert(RUNS_AT_ONCE);
     let root: Arc<Path> = root::find().expect("the tests run inside the workbook").into();
     let scenarios =
-        Catalogue::read(&root).and_then(|all| all.whole().map(<[_]>::to_vec)).expect("the workbook can be read");
+        Catalogue::read(&root).and_then(|all| all.whole().map(|_| all.pairs().cloned().collect::<Vec<_>>()));
+    let scenarios = scenarios.expect("the workbook can be read");
     let cases: Vec<_> = scenarios.into_iter().map(Arc::new).flat_map(|scenario| cases(&root, &scenario)).collect();
     let asked = cases.iter().filter(|case| is_asked(&arguments, &case.name()));
     let bins: Arc<[String]> = asked.map(|case| case.scenario.bin(&case.side)).collect();

@@ -24,10 +24,10 @@ use crate::{
 /// The scenario's name and what to run of it.
 #[derive(Args)]
 pub struct Pair {
-    /// The scenario, as `cargo lab list` names it
+    /// The scenario or the control, as `cargo lab list` names it
     name: String,
-    /// The sides to run at the same time
-    #[arg(long, value_delimiter = ',', default_value = "leak,fix")]
+    /// The sides to run at the same time: leak and fix, or leak and control, where none is named
+    #[arg(long, value_delimiter = ',')]
     sides: Vec<String>,
     /// Print events as JSON, one object a line
     #[arg(long)]
@@ -39,10 +39,13 @@ pub struct Pair {
 
 impl Pair {
     /// Runs the sides; exit code 0 when each did what it states, 1 when not, 2 when one did not start.
-    pub fn run(self) -> anyhow::Result<ExitCode> {
+    pub fn run(mut self) -> anyhow::Result<ExitCode> {
         let root = root::find()?;
         let catalogue = Catalogue::read(&root)?;
         let scenario = catalogue.find(&self.name)?;
+        if self.sides.is_empty() {
+            self.sides = scenario.pair().map(str::to_owned).into();
+        }
         scenario.check_sides(&self.sides)?;
         block_on(async {
             tokio::select! {

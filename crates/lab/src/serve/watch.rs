@@ -25,7 +25,7 @@ const STILL: u32 = 3;
 /// Whatever never stands still is built after this.
 const STILL_LIMIT: Duration = Duration::from_secs(10);
 /// The book's own files, and what its records are held against. What pages include is found in the pages.
-const OWN: [&str; 6] = ["Cargo.lock", "book", "book.toml", "crates/stage/src", "exercises", "scenarios"];
+const OWN: [&str; 7] = ["Cargo.lock", "book", "book.toml", "controls", "crates/stage/src", "exercises", "scenarios"];
 /// Where exercises are, and the files of each that are the reader's own: no page shows them, and each save would build the book.
 const EXERCISES: &str = "exercises";
 const OF_THE_READER: [&str; 2] = ["mine.rs", "guard.rs"];

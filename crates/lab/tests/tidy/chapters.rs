@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use book::questions;
 
-use crate::{exercises, fail_on, read, root, scenarios, tracked};
+use crate::{exercises, fail_on, pairs, read, root, scenarios, tracked};
 
 /// The chapter template.
 const HEADINGS: [&str; 11] = [
@@ -36,7 +36,7 @@ fn stems(folder: &str, extension: &str) -> BTreeSet<String> {
 #[test]
 fn every_page_and_picture_belongs_to_something() {
     let summary = read("book/src/SUMMARY.md");
-    let names: BTreeSet<_> = scenarios().into_iter().map(|one| one.name).chain(exercises::names()).collect();
+    let names: BTreeSet<_> = pairs().into_iter().map(|one| one.name).chain(exercises::names()).collect();
     let mut problems = Vec::new();
     for chapter in stems("book/src", "md").iter().filter(|chapter| *chapter != "SUMMARY") {
         if !summary.contains(&format!("({chapter}.md)")) {
@@ -48,7 +48,9 @@ fn every_page_and_picture_belongs_to_something() {
     }
     let (recordings, pictures) = (stems("book/recordings", "json"), stems("book/src/screens", "svg"));
     for left in recordings.iter().chain(&pictures).filter(|name| *name != "claims" && !names.contains(*name)) {
-        problems.push(format!("{left} has a recording or a picture and is neither scenario nor exercise: delete them"));
+        problems.push(format!(
+            "{left} has a recording or a picture and is neither scenario nor control nor exercise: delete them"
+        ));
     }
     let prose: String = tracked().iter().filter(|file| file.ends_with(".md")).map(read).collect();
     for drawn in stems("book/recordings", "svg") {
@@ -99,8 +101,9 @@ fn no_placeholder_is_kept() {
     for file in ["chapter.md", "questions.toml"] {
         assert!(read(format!("scripts/template/{file}")).to_lowercase().contains(PLACEHOLDER), "{file}");
     }
-    let is_written =
-        |file: &String| ["book/src/", "book/questions/", "scenarios/"].iter().any(|folder| file.starts_with(folder));
+    let is_written = |file: &String| {
+        ["book/src/", "book/questions/", "controls/", "scenarios/"].iter().any(|folder| file.starts_with(folder))
+    };
     let problems = tracked().into_iter().filter(is_written).filter_map(|file| {
         let text = String::from_utf8(std::fs::read(root().join(&file)).ok()?).ok()?;
         let lines = text.lines().enumerate().filter(|(_, line)| line.to_lowercase().contains(PLACEHOLDER));
@@ -163,7 +166,7 @@ const EXAMPLE: &str = "unread-mail";
 
 #[test]
 fn every_command_in_the_pages_exists() {
-    let all = scenarios();
+    let all = pairs();
     let mut bins: BTreeSet<_> = all.iter().flat_map(|one| one.sides.iter().map(|side| one.bin(&side.name))).collect();
     let mut names: BTreeSet<_> = all.iter().map(|one| one.name.clone()).collect();
     bins.extend(["leak", "fix"].map(|side| format!("{EXAMPLE}-{side}")));

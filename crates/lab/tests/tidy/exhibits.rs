@@ -11,16 +11,16 @@ use evidence::{
 };
 use lab::today;
 
-use crate::{exercises::exercises, fail_on, read, root, scenarios, tracked};
+use crate::{exercises::exercises, fail_on, pairs, read, root, tracked};
 
 fn all() -> Vec<Exhibits> {
     let leak_test = Exhibits::of_leak_test(&root()).unwrap();
     subjects().iter().map(Exhibits::of).chain([leak_test]).collect()
 }
 
-/// Scenarios, and those of exercises.
+/// Scenarios, controls, and the scenarios of exercises.
 fn subjects() -> Vec<Scenario> {
-    scenarios().into_iter().chain(exercises().into_iter().map(|one| one.scenario)).collect()
+    pairs().into_iter().chain(exercises().into_iter().map(|one| one.scenario)).collect()
 }
 
 #[test]
@@ -70,6 +70,7 @@ fn copy() -> tempfile::TempDir {
     let is_needed = |file: &String| {
         [
             "scenarios/",
+            "controls/",
             "exercises/",
             "crates/exercise/",
             "crates/stage/",

@@ -28,6 +28,11 @@ fn scenarios() -> Vec<Scenario> {
     Catalogue::read(&root()).unwrap().whole().unwrap().to_vec()
 }
 
+/// Scenarios and controls.
+fn pairs() -> Vec<Scenario> {
+    Catalogue::read(&root()).unwrap().pairs().cloned().collect()
+}
+
 /// Of a reader's own file the text that would be committed: while somebody practises, nothing here fails.
 fn read(path: impl AsRef<Path>) -> String {
     if let Some(text) = path.as_ref().to_str().filter(|path| is_of_a_reader(path)).and_then(staged) {

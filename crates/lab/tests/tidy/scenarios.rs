@@ -7,7 +7,7 @@ use evidence::{
     side::{self, Mark, Role, Side},
 };
 
-use crate::{fail_on, read, root, scenarios, tracked};
+use crate::{fail_on, pairs, read, root, scenarios, tracked};
 
 const NAME_LENGTH_MAX: usize = 30;
 const SCENARIO_LINES_MAX: usize = 160;
@@ -28,10 +28,9 @@ struct Source {
 }
 
 fn sources() -> Vec<Source> {
-    let all =
-        scenarios().into_iter().flat_map(|one| one.sides.clone().into_iter().map(move |side| (one.clone(), side)));
+    let all = pairs().into_iter().flat_map(|one| one.sides.clone().into_iter().map(move |side| (one.clone(), side)));
     all.map(|(one, side)| {
-        let path = format!("scenarios/{}/{}.rs", one.name, side.name);
+        let path = format!("{}/{}.rs", one.folder(), side.name);
         let text = read(&path);
         Source { one, side, path, text }
     })
@@ -74,7 +73,7 @@ fn names_are_kebab_case_short_and_without_numbers() {
             && name.split('-').all(|w| !w.is_empty() && w.chars().all(|c| c.is_ascii_lowercase()))
     };
     assert!(!is_name("Unclosed-pipe") && !is_name("pipe-2") && !is_name("pipe--x") && is_name("unclosed-pipe"));
-    let problems = scenarios().into_iter().flat_map(|one| {
+    let problems = pairs().into_iter().flat_map(|one| {
         let names = std::iter::once(one.name.clone()).chain(one.side_names());
         names.filter(|name| !is_name(name)).map(|name| format!("rename `{name}` of {}", one.name)).collect::<Vec<_>>()
     });
@@ -82,10 +81,10 @@ fn names_are_kebab_case_short_and_without_numbers() {
 }
 
 #[test]
-fn every_scenario_has_a_leak_and_a_fix_and_states_every_side() {
+fn every_scenario_has_its_pair_and_states_every_side() {
     let mut problems = Vec::new();
-    for one in scenarios() {
-        for needed in ["leak", "fix"] {
+    for one in pairs() {
+        for needed in one.pair() {
             if one.side(needed).is_none() {
                 problems.push(format!("{} has no {needed}.rs as a binary", one.name));
             }
@@ -102,11 +101,15 @@ fn every_scenario_has_a_leak_and_a_fix_and_states_every_side() {
 fn every_side_has_a_sentence_one_mark_and_the_line_that_runs_it() {
     let mut problems = Vec::new();
     for Source { one, side, path, text } in sources() {
-        let expected = if leaks(&one, &side) { Mark::Leak } else { Mark::Fix };
+        let expected = match (leaks(&one, &side), one.is_control()) {
+            (true, _) => Mark::Leak,
+            (false, true) => Mark::Bound,
+            (false, false) => Mark::Fix,
+        };
         let marks: Vec<_> = text.lines().filter_map(side::marker).map(|(mark, _)| mark).collect();
         if marks != [expected] {
             let gauge = &one.statement.gauge;
-            let why = if expected == Mark::Leak { "stays up" } else { "comes back" };
+            let why = if expected == Mark::Leak { "stays up" } else { "comes back, or has a bound" };
             problems.push(format!(
                 "{path}: states that `{gauge}` {why}, so it needs exactly one `// {expected}: ` line and no other mark"
             ));
@@ -131,6 +134,10 @@ fn leak_and_fix_have_one_guard_and_every_guard_is_a_leak_test() {
     for Source { one, side, path, text } in sources() {
         let problem = match side::guard(&text) {
             None if [Role::Leak, Role::Fix].contains(&side.role) => "needs a test between `ANCHOR: guard` and its end",
+            Some(guard) if one.is_control() => match guard.contains("Growth::of(") && guard.contains("Checker::") {
+                true => continue,
+                false => "its guard must judge by a `Checker` and by `Growth`",
+            },
             Some(guard) if !guard.contains("#[leakcheck::test") => "its guard must be a `#[leakcheck::test]`",
             Some(guard) if guard.contains("#[should_panic(") != leaks(&one, &side) => {
                 "`#[should_panic]` is for a side that leaks"
@@ -140,12 +147,12 @@ fn leak_and_fix_have_one_guard_and_every_guard_is_a_leak_test() {
         };
         problems.push(format!("{path}: {problem}"));
     }
-    for one in scenarios() {
-        let [leak, fix] = ["leak", "fix"].map(|side| fs::read_to_string(one.source(side)).unwrap());
-        let body =
-            |text| side::guard(text).and_then(|guard| guard.split_once("async fn ")).map(|(_, body)| body.to_owned());
+    for one in pairs() {
+        let [leak, fix] = one.pair().map(|side| fs::read_to_string(one.source(side)).unwrap());
+        let body = |text| side::guard(text).and_then(|guard| guard.split_once("fn ")).map(|(_, body)| body.to_owned());
         if body(&leak) != body(&fix) {
-            problems.push(format!("{}: the guards of leak.rs and fix.rs must be the same test", one.name));
+            let [leak, other] = one.pair();
+            problems.push(format!("{}: the guards of {leak}.rs and {other}.rs must be the same test", one.name));
         }
     }
     fail_on(problems);
@@ -154,8 +161,8 @@ fn leak_and_fix_have_one_guard_and_every_guard_is_a_leak_test() {
 #[test]
 fn a_side_without_a_test_builds_no_test_harness() {
     let mut problems = Vec::new();
-    for one in scenarios() {
-        let file = format!("scenarios/{}/Cargo.toml", one.name);
+    for one in pairs() {
+        let file = format!("{}/Cargo.toml", one.folder());
         let manifest: toml::Table = read(&file).parse().unwrap();
         for side in &one.sides {
             let bins = manifest["bin"].as_array().into_iter().flatten();
@@ -180,8 +187,8 @@ fn changed(a: &str, b: &str) -> usize {
 
 #[test]
 fn the_diff_of_leak_and_fix_fits_one_screen() {
-    let problems = scenarios().into_iter().filter_map(|one| {
-        let [leak, fix] = ["leak", "fix"].map(|side| fs::read_to_string(one.source(side)).unwrap());
+    let problems = pairs().into_iter().filter_map(|one| {
+        let [leak, fix] = one.pair().map(|side| fs::read_to_string(one.source(side)).unwrap());
         let changed = changed(&leak, &fix);
         (changed > DIFF_LINES_MAX).then(|| format!("{}: {changed} lines differ, at most {DIFF_LINES_MAX}", one.name))
     });
@@ -237,14 +244,15 @@ fn needs_no_mention(rest: &str) -> bool {
 fn a_scenario_holds_no_file_that_nothing_uses() {
     let all = tracked();
     let problems = all.iter().filter_map(|file| {
-        let (scenario, rest) = file.strip_prefix("scenarios/")?.split_once('/')?;
+        let within = ["scenarios", "controls"].into_iter().find(|within| file.starts_with(&format!("{within}/")))?;
+        let (scenario, rest) = file[within.len() + 1..].split_once('/')?;
         if needs_no_mention(rest) {
             return None;
         }
         let path = Path::new(file);
         let name = path.file_name()?.to_string_lossy();
         let module = format!("mod {};", path.file_stem()?.to_string_lossy().replace('-', "_"));
-        let folder = format!("scenarios/{scenario}/");
+        let folder = format!("{within}/{scenario}/");
         let may_use =
             |other: &&String| **other != *file && (other.starts_with(&folder) || other.starts_with("book/src/"));
         let uses = |other: &String| {

@@ -1,0 +1,108 @@
+//! Looks at a device only when there is news.
+//!
+//! A news hub keeps a session for each device that is connected.
+//!
+//! Run it: `cargo run --bin open-clients-leak`
+//!
+//! You will see ten sessions for ten devices, as in the control, and then one more for every device that comes back.
+
+mod world;
+
+use std::{net::SocketAddr, process::ExitCode, sync::Arc};
+
+use tokio::{
+    io::AsyncWriteExt,
+    net::{TcpListener, TcpStream},
+    sync::watch,
+};
+use world::Devices;
+
+fn main() -> ExitCode {
+    stage::run(stage::scenario!(), async |stage| {
+        let hub = Hub::open().await?;
+        let shown = hub.devices.clone();
+        stage.gauge("devices", move || shown.connected());
+        stage.load(async |n| hub.devices.connect(n).await).await;
+        Ok(hub)
+    })
+}
+
+// ANCHOR: service
+/// Each session receives the news; the hub sends, and seldom does.
+type News = watch::Receiver<()>;
+
+async fn accept(
+    listener: TcpListener,
+    news: News,
+) -> anyhow::Result<()> {
+    loop {
+        let (stream, _) = listener.accept().await?;
+        tokio::spawn(session(stream, news.clone()));
+    }
+}
+
+async fn session(
+    mut stream: TcpStream,
+    mut news: News,
+) -> anyhow::Result<()> {
+    stream.write_all(b"!").await?;
+    // LEAK: without news nobody looks whether the device is there.
+    while news.changed().await.is_ok() {
+        stream.write_all(b"news\n").await?;
+    }
+    Ok(())
+}
+// ANCHOR_END: service
+
+struct Hub {
+    devices: Arc<Devices>,
+    /// Open as long as the hub is.
+    _news: watch::Sender<()>,
+}
+
+impl Hub {
+    async fn open() -> anyhow::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address: SocketAddr = listener.local_addr()?;
+        let (news, heard) = watch::channel(());
+        tokio::spawn(accept(listener, heard));
+        Ok(Self {
+            devices: Arc::new(Devices::of(address)),
+            _news: news,
+        })
+    }
+}
+
+#[cfg(test)]
+mod guard {
+    use leakcheck::{Checker, Growth};
+
+    use super::{world::DEVICES, *};
+
+    const LEAKS: bool = true;
+
+    /// A hub after so many connections.
+    async fn after(connections: u64) -> Hub {
+        let hub = Hub::open().await.unwrap();
+        for number in 0..connections {
+            hub.devices.connect(number).await.unwrap();
+        }
+        hub
+    }
+
+    // ANCHOR: guard
+    /// Looked at while the owner lives: what is returned does.
+    #[test]
+    fn devices_that_come_back_add_nothing() {
+        for checker in
+            [Checker::current_thread(), Checker::multi_thread(2)]
+        {
+            let bounded = checker.clone().allow_at_most(file!(), 11);
+            let report = bounded.find(|| after(4 * DEVICES)).report;
+            assert_eq!(!report.is_clean(), LEAKS, "{report}");
+            let found = Growth::of(DEVICES).on(checker).find(after);
+            assert_eq!(found.is_leak(), LEAKS, "{found}");
+        }
+    }
+    // ANCHOR_END: guard
+}

@@ -1,0 +1,102 @@
+//! Ends a mail that is refused.
+//!
+//! A mail relay takes one letter after the other, and more come in.
+//!
+//! Run it: `cargo run --bin slow-drain-control`
+//!
+//! You will see the tasks rise as fast as in the twin, and all of them end.
+
+use std::{
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{sync::Semaphore, time::sleep};
+
+fn main() -> ExitCode {
+    stage::run(stage::scenario!(), async |stage| {
+        let post = Post::open();
+        stage.load(async |n| post.mail(n)).await;
+        Ok(post)
+    })
+}
+
+// ANCHOR: service
+/// The relay takes so long for a mail, and one at a time.
+const MAIL: Duration = Duration::from_millis(20);
+
+struct Post {
+    relay: Semaphore,
+    bounced: AtomicU64,
+}
+
+impl Post {
+    fn send(self: &Arc<Self>, mail: u64) {
+        tokio::spawn(self.clone().deliver(mail));
+    }
+
+    async fn deliver(self: Arc<Self>, mail: u64) {
+        let relay = self.relay.acquire().await.expect("never closed");
+        sleep(MAIL).await;
+        drop(relay);
+        if is_refused(mail) {
+            // BOUND: a refused mail is over, like a delivered one.
+            self.bounced.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// One address in four is not there any more.
+fn is_refused(mail: u64) -> bool {
+    mail % 4 == 3
+}
+// ANCHOR_END: service
+
+impl Post {
+    fn open() -> Arc<Self> {
+        let relay = Semaphore::new(1);
+        Arc::new(Self { relay, bounced: AtomicU64::new(0) })
+    }
+
+    fn mail(self: &Arc<Self>, number: u64) -> anyhow::Result<()> {
+        self.send(number);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod guard {
+    use leakcheck::{Checker, Growth};
+
+    use super::*;
+
+    const BURST: u64 = 12;
+    const LEAKS: bool = false;
+
+    /// A post after so many mails.
+    async fn after(mails: u64) -> Arc<Post> {
+        let post = Post::open();
+        (0..mails).for_each(|number| post.mail(number).unwrap());
+        post
+    }
+
+    // ANCHOR: guard
+    /// Looked at while the owner lives: what is returned does.
+    #[test]
+    fn a_burst_drains() {
+        for checker in
+            [Checker::current_thread(), Checker::multi_thread(2)]
+        {
+            let report =
+                checker.clone().find(|| after(4 * BURST)).report;
+            assert_eq!(!report.is_clean(), LEAKS, "{report}");
+            let found = Growth::of(BURST).on(checker).find(after);
+            assert_eq!(found.is_leak(), LEAKS, "{found}");
+        }
+    }
+    // ANCHOR_END: guard
+}
