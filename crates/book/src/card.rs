@@ -1,4 +1,4 @@
-//! `{{#card}}`: every leak of the book on one sheet.
+//! `{{#card}}`: every leak of the book, a sheet for each part.
 //!
 //! All rows are found: scenarios by their folders, their order by `SUMMARY.md`, mistakes and fixes by their marked lines,
 //! guards by their tests, tell-tales by the recordings. Only what nobody can measure is written, in `[package.metadata.card]`.
@@ -10,15 +10,54 @@ use stage::gauge::Gauge;
 use super::{
     html,
     source::Source,
+    symptoms::Written,
     telltale::{self, LEAK, NO_TASK, Telltale, wait},
 };
 
-/// One row for each scenario, and nothing that does not fit on a sheet.
+/// One row for each scenario, under the title of its part, and nothing that does not fit on a sheet.
 pub(super) fn card(source: &Source) -> anyhow::Result<String> {
     let head = ["The mistake", "Tell-tale", "First question", "The fix", "The guard"];
-    let rows = telltale::all(source)?.iter().map(|leak| row(source, leak)).collect::<anyhow::Result<Vec<_>>>()?;
-    let table = html::table("wb-card-table", "Each leak of this workbook", &head, &rows);
-    Ok(format!("<section class=\"wb-card\" aria-label=\"The card\">{table}</section>"))
+    let leaks = telltale::all(source)?;
+    let mut sheets = String::new();
+    for (title, names) in parts(source, &leaks) {
+        let own = leaks.iter().filter(|leak| names.contains(&leak.one.name.as_str()));
+        let mut rows = own.map(|leak| row(source, leak)).collect::<anyhow::Result<Vec<_>>>()?;
+        for written in source.symptoms().card.iter().filter(|written| written.part == title) {
+            rows.push(by_hand(source, written)?);
+        }
+        let (table, name) = (html::table("wb-card-table", &title, &head, &rows), html::text(&title));
+        sheets += &format!("<section class=\"wb-card\" aria-label=\"The card: {name}\">{table}</section>");
+    }
+    Ok(sheets)
+}
+
+/// The parts of the book that have a scenario, with the names of theirs.
+fn parts<'a>(source: &'a Source, leaks: &[Telltale<'a>]) -> Vec<(String, Vec<&'a str>)> {
+    let is_listed = |name: &str| source.parts.iter().any(|part| part.chapters.iter().any(|one| one.page == name));
+    let mut parts: Vec<(String, Vec<&str>)> = Vec::new();
+    for part in &source.parts {
+        let own = leaks.iter().map(|leak| leak.one.name.as_str());
+        let names: Vec<_> = own.filter(|name| part.chapters.iter().any(|one| one.page == *name)).collect();
+        if !names.is_empty() {
+            parts.push((part.title.clone(), names));
+        }
+    }
+    let others: Vec<_> = leaks.iter().map(|leak| leak.one.name.as_str()).filter(|name| !is_listed(name)).collect();
+    if !others.is_empty() {
+        parts.push(("Each leak of this workbook".to_owned(), others));
+    }
+    parts
+}
+
+/// A leak that has no scenario here, and claims that show it.
+fn by_hand(source: &Source, written: &Written) -> anyhow::Result<Vec<String>> {
+    let Written { mistake, why, tell, ask, fix, guard, claims, .. } = written;
+    for claim in claims {
+        let (name, field) = claim.split_once(' ').context("a claim of a card is `NAME FIELD`")?;
+        source.claim(name, field)?;
+    }
+    let first = format!("<b>{}</b><br><span class=\"wb-why\">{}</span>", html::text(mistake), html::prose(why));
+    Ok([vec![first], [tell, ask, fix, guard].map(|cell| html::prose(cell)).to_vec()].concat())
 }
 
 fn row(source: &Source, leak: &Telltale<'_>) -> anyhow::Result<Vec<String>> {

@@ -30,6 +30,8 @@ pub(super) struct Symptoms {
     pub(super) leak: Vec<Leak>,
     /// Late, not leaked.
     pub(super) late: Vec<Late>,
+    /// Rows of the card that have no scenario.
+    pub(super) card: Vec<Written>,
 }
 
 /// What is noticed, and where it leads.
@@ -68,6 +70,22 @@ pub(super) struct Late {
     pub(super) ends: String,
     /// How to know it from a leak.
     pub(super) tell: String,
+}
+
+/// A row of the card that has no scenario yet.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Written {
+    /// The title of the part on whose sheet it stands.
+    pub(super) part: String,
+    pub(super) mistake: String,
+    pub(super) why: String,
+    pub(super) tell: String,
+    pub(super) ask: String,
+    pub(super) fix: String,
+    pub(super) guard: String,
+    /// What shows it: `NAME FIELD` of recorded claims.
+    pub(super) claims: Vec<String>,
 }
 
 /// One of several causes, by what tells it from the others.

@@ -36,6 +36,7 @@ pub mod endings;
 pub mod exits;
 pub mod hang_up;
 pub mod joining;
+pub mod locks;
 pub mod loops;
 pub mod owners;
 pub mod pipes;
@@ -51,5 +52,6 @@ pub fn all() -> impl Iterator<Item = &'static Claim> {
         .chain([counting::CLAIMS, loops::CLAIMS, hang_up::CLAIMS])
         .chain([joining::CLAIMS, owners::CLAIMS, deadlines::CLAIMS])
         .chain([pipes::CLAIMS, runtime::CLAIMS, exits::CLAIMS])
+        .chain([locks::CLAIMS])
         .flatten()
 }

@@ -53,6 +53,20 @@ fn a_producer_on_a_quiet_upstream_stays_unless_it_watches_its_consumer()
 }
 
 #[test]
+fn a_lock_is_lost_with_a_guard_that_is_kept_or_a_holder_that_asks_again()
+ {
+    check(
+        "lock-guard-kept",
+        json!({ "waiting": 10, "after_drop": 0 }),
+    );
+    check("lock-guard-dropped", json!({ "waiting": 0 }));
+    check(
+        "lock-reentered",
+        json!({ "waiting": 11, "after_abort": 0 }),
+    );
+}
+
+#[test]
 fn closing_keeps_the_buffer_and_aborting_loses_it() {
     check(
         "abort-before-drain",

@@ -46,7 +46,7 @@ async fn known(State(lab): State<Lab>) -> Response {
         Ok(all) => {
             let exercises: Vec<_> = all.exercises.iter().map(Exercise::name).collect();
             let sides = |one: &Scenario| (one.name.clone(), json!(one.side_names()));
-            let scenarios: serde_json::Map<_, _> = all.pairs().map(sides).collect();
+            let scenarios: serde_json::Map<_, _> = all.scenarios.iter().map(sides).collect();
             Json(json!({ "scenarios": scenarios, "exercises": exercises })).into_response()
         }
         Err(error) => refuse(status_of(&error, StatusCode::INTERNAL_SERVER_ERROR), format!("{error:#}")),
