@@ -51,11 +51,10 @@ impl Desk {
         }
         if kept.quotes.len() == QUOTES_MAX
             && let Some(oldest) = kept.order.pop_front()
+            && let Some(refresher) = kept.quotes.remove(&oldest)
         {
-            if let Some(refresher) = kept.quotes.remove(&oldest) {
-                // BOUND: no more refreshers than quotes.
-                refresher.abort();
-            }
+            // BOUND: no more refreshers than quotes.
+            refresher.abort();
         }
         let refresher =
             tokio::spawn(refresh(self.market.subscribe()));
