@@ -1,0 +1,107 @@
+//! The invoice mailer of a shop: it takes an invoice, answers at once, and hands it to the mail relay meanwhile.
+//!
+//! Run it: `cargo run --bin invoice-mailer-trap-detached`
+
+mod world;
+
+use std::{
+    net::SocketAddr,
+    process::ExitCode,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use anyhow::{Context, ensure};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    net::TcpStream,
+    time::timeout,
+};
+
+fn main() -> ExitCode {
+    exercise::run::<world::World>(exercise::side!())
+}
+
+/// The relay answers sooner than this, or not at all.
+const ANSWER_MAX: Duration = Duration::from_secs(5);
+
+/// How the mails of the mailer's whole life went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Summary {
+    pub(crate) delivered: u64,
+    /// The relay did not take these: the customer has moved.
+    pub(crate) bounced: u64,
+}
+
+/// What the relay answered to one mail: a code, and the headers of the mail.
+struct Receipt(String);
+
+impl Summary {
+    fn add(&mut self, Receipt(answer): &Receipt) {
+        match answer.starts_with("550 ") {
+            true => self.bounced += 1,
+            false => self.delivered += 1,
+        }
+    }
+}
+
+/// Mails the invoices of one shop.
+pub(crate) struct Mailer {
+    relay: SocketAddr,
+    /// Deliveries add to it by themselves; none when the mailer has been stopped.
+    summary: Arc<Mutex<Option<Summary>>>,
+    under_way: Arc<AtomicUsize>,
+}
+
+impl Mailer {
+    pub(crate) fn open(relay: SocketAddr) -> Arc<Self> {
+        let summary = Arc::new(Mutex::new(Some(Summary::default())));
+        Arc::new(Self { relay, summary, under_way: Arc::default() })
+    }
+
+    /// Takes an invoice. The shop does not wait for the relay.
+    pub(crate) async fn send(&self, invoice: u64) -> anyhow::Result<()> {
+        ensure!(self.summary().is_some(), "the mailer is stopped");
+        let (relay, summary, under_way) = (self.relay, self.summary.clone(), self.under_way.clone());
+        under_way.fetch_add(1, Ordering::Relaxed);
+        tokio::spawn(async move {
+            let receipt = deliver(relay, invoice).await;
+            under_way.fetch_sub(1, Ordering::Relaxed);
+            let mut summary = summary.lock().unwrap_or_else(PoisonError::into_inner);
+            if let (Some(summary), Ok(receipt)) = (summary.as_mut(), receipt) {
+                summary.add(&receipt);
+            }
+        });
+        Ok(())
+    }
+
+    /// Deliveries that the mailer holds: what the shop's monitoring shows.
+    pub(crate) fn held(&self) -> usize {
+        self.under_way.load(Ordering::Relaxed)
+    }
+
+    /// Takes no more invoices, lets the deliveries under way end, and says how all of them went.
+    pub(crate) async fn stop(&self) -> anyhow::Result<Summary> {
+        self.summary().take().context("the mailer is stopped")
+    }
+
+    fn summary(&self) -> MutexGuard<'_, Option<Summary>> {
+        self.summary.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Hands one invoice to the relay.
+async fn deliver(relay: SocketAddr, invoice: u64) -> anyhow::Result<Receipt> {
+    let exchange = async {
+        let mut stream = TcpStream::connect(relay).await.context("cannot connect")?;
+        stream.write_all(format!("MAIL {invoice}\n").as_bytes()).await?;
+        let mut answer = String::new();
+        BufReader::new(stream).read_line(&mut answer).await?;
+        ensure!(answer.ends_with('\n'), "the relay hung up");
+        Ok(Receipt(answer))
+    };
+    timeout(ANSWER_MAX, exchange).await.context("the relay is too slow")?
+}
