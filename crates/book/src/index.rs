@@ -199,6 +199,7 @@ fn with(beside: Beside) -> String {
 
 fn alone(beside: Beside) -> &'static str {
     match beside {
+        Beside::SocketsAndOwn => "a gauge of the service's own, and open sockets",
         Beside::Sockets => "open sockets",
         Beside::Descriptors => "descriptors that are no sockets",
         Beside::Threads => "OS threads",

@@ -37,6 +37,8 @@ pub(super) struct Telltale<'a> {
 /// What moves beside the count of live tasks: this tells apart what that count cannot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Beside {
+    /// Sockets, and a gauge of the service's own.
+    SocketsAndOwn,
     Sockets,
     Descriptors,
     Threads,
@@ -79,7 +81,7 @@ impl<'a> Telltale<'a> {
 
     pub(super) fn beside(&self) -> Beside {
         if self.moves(&["sockets"]) {
-            Beside::Sockets
+            if self.moves_own() { Beside::SocketsAndOwn } else { Beside::Sockets }
         } else if self.moves(&["fds"]) {
             Beside::Descriptors
         } else if self.moves(&["threads", "blocking_threads"]) {
