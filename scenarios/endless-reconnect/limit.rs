@@ -1,0 +1,132 @@
+//! Gives up after some tries.
+//!
+//! A dashboard opens a feed for each screen: one exchange answers, another one is down.
+//!
+//! Run it: `cargo run --bin endless-reconnect-limit`
+//!
+//! You will see the count come back, after the last try of each feed.
+
+mod world;
+
+use std::{
+    net::SocketAddr, process::ExitCode, sync::Arc, time::Duration,
+};
+
+use anyhow::{Context, Result, ensure};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{sleep, timeout},
+};
+use world::{Connection, Exchanges, tries};
+
+/// A viewer waits so long for a price, and then closes the screen.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+fn main() -> ExitCode {
+    stage::run(stage::scenario!(), async |stage| {
+        let dashboard = Arc::new(Dashboard::open()?);
+        stage.gauge("tries", tries);
+        stage.load(async |_| dashboard.screen().await).await;
+        Ok(dashboard)
+    })
+}
+
+// ANCHOR: service
+const PAUSE_MIN: Duration = Duration::from_millis(20);
+const PAUSE_MAX: Duration = Duration::from_millis(500);
+const TRIES_MAX: u32 = 5;
+
+/// A handle on a connection that comes back by itself.
+#[derive(Clone)]
+struct Feed {
+    /// All handles send, the connection's task receives; the end
+    /// of the last handle closes it.
+    questions: mpsc::Sender<Question>,
+}
+
+struct Question {
+    share: String,
+    /// Used once by the task, or dropped with an error.
+    answer: oneshot::Sender<u64>,
+}
+
+impl Feed {
+    fn open(exchange: SocketAddr) -> Self {
+        let (questions, asked) = mpsc::channel(8);
+        tokio::spawn(run(exchange, asked));
+        Self { questions }
+    }
+
+    async fn price(&self, share: &str) -> Result<u64> {
+        let (answer, answered) = oneshot::channel();
+        let share = share.to_owned();
+        let question = Question { share, answer };
+        self.questions.send(question).await?;
+        answered.await.context("the exchange is down")
+    }
+}
+
+/// One task for each feed, as long as there are handles.
+async fn run(
+    exchange: SocketAddr,
+    mut asked: mpsc::Receiver<Question>,
+) {
+    loop {
+        let Ok(connection) = connect(exchange).await else {
+            return;
+        };
+        if serve(connection, &mut asked).await.is_ok() {
+            return;
+        }
+    }
+}
+
+/// Tries some times, after longer and longer pauses.
+async fn connect(exchange: SocketAddr) -> Result<Connection> {
+    let mut pause = PAUSE_MIN;
+    // FIX: an end, which comes to feeds in use, too.
+    for _ in 1..TRIES_MAX {
+        if let Ok(open) = Connection::open(exchange).await {
+            return Ok(open);
+        }
+        sleep(pause).await;
+        pause = PAUSE_MAX.min(pause * 2);
+    }
+    Connection::open(exchange).await
+}
+
+/// An error when the connection is lost; `Ok` when no handle is left.
+async fn serve(
+    mut connection: Connection,
+    asked: &mut mpsc::Receiver<Question>,
+) -> Result<()> {
+    while let Some(question) = asked.recv().await {
+        let price = connection.price(&question.share).await?;
+        // An error means that nobody waits for it any more.
+        let _ = question.answer.send(price);
+    }
+    Ok(())
+}
+// ANCHOR_END: service
+
+struct Dashboard {
+    exchanges: Exchanges,
+}
+
+impl Dashboard {
+    fn open() -> Result<Self> {
+        Ok(Self { exchanges: Exchanges::start()? })
+    }
+
+    /// A screen shows two prices, as far as they come, and is closed.
+    async fn screen(&self) -> Result<()> {
+        let feed = Feed::open(self.exchanges.open);
+        ensure!(feed.clone().price("ACME").await? == 42);
+        drop(feed);
+
+        let feed = Feed::open(self.exchanges.down);
+        let price = timeout(PATIENCE, feed.price("ACME")).await;
+        ensure!(!matches!(price, Ok(Ok(_))), "it is not down");
+        Ok(())
+    }
+}
