@@ -6,8 +6,10 @@ use serde::Deserialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Topic {
-    /// Resident memory, lengths of queues and maps.
+    /// Resident memory.
     Memory,
+    /// What the service itself holds: lengths of queues and maps, permits.
+    Queues,
     /// What is alive.
     Tasks,
     /// What is open: connections, files, pipes.
@@ -22,13 +24,14 @@ pub enum Topic {
 
 impl Topic {
     /// All, in the order of the page.
-    pub const ALL: [Self; 6] =
-        [Self::Memory, Self::Tasks, Self::Connections, Self::Errors, Self::Stop, Self::Processor];
+    pub const ALL: [Self; 7] =
+        [Self::Memory, Self::Queues, Self::Tasks, Self::Connections, Self::Errors, Self::Stop, Self::Processor];
 
     /// The heading.
     pub fn title(self) -> &'static str {
         match self {
             Self::Memory => "Memory",
+            Self::Queues => "Queues, maps and pools",
             Self::Tasks => "Tasks",
             Self::Connections => "Connections and files",
             Self::Errors => "Latency and errors",

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::*;
 
 /// So many remarks under one heading are read to the end.
-const REMARKS_MAX: usize = 16;
+const REMARKS_MAX: usize = 18;
 /// Between tasks that stand still and tasks that are polled for ever: no recording has a group that a run could move across the line.
 const GAP: std::ops::Range<u64> = 10..14;
 
