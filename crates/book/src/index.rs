@@ -204,6 +204,7 @@ fn alone(beside: Beside) -> &'static str {
         Beside::Descriptors => "descriptors that are no sockets",
         Beside::Threads => "OS threads",
         Beside::Own => "a gauge of the service's own",
+        Beside::OwnSum => "a count of what happened, such as items lost",
         Beside::Nothing => "nothing",
     }
 }

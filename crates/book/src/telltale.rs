@@ -8,7 +8,7 @@ use evidence::{
     series::{Group, Recording},
     words::left as in_words,
 };
-use stage::gauge::{self, Gauge};
+use stage::gauge::{self, Gauge, Kind};
 
 use super::{source::Source, tables};
 
@@ -43,6 +43,7 @@ pub(super) enum Beside {
     Descriptors,
     Threads,
     Own,
+    OwnSum,
     Nothing,
 }
 
@@ -79,6 +80,11 @@ impl<'a> Telltale<'a> {
         self.moved.iter().any(|(gauge, _)| !gauge.is_of_stage())
     }
 
+    /// Whether one of these is a level: what is held now, and not what has happened.
+    fn holds_own(&self) -> bool {
+        self.moved.iter().any(|(gauge, _)| !gauge.is_of_stage() && gauge.kind == Kind::Level)
+    }
+
     pub(super) fn beside(&self) -> Beside {
         if self.moves(&["sockets"]) {
             if self.moves_own() { Beside::SocketsAndOwn } else { Beside::Sockets }
@@ -86,8 +92,10 @@ impl<'a> Telltale<'a> {
             Beside::Descriptors
         } else if self.moves(&["threads", "blocking_threads"]) {
             Beside::Threads
-        } else if self.moves_own() {
+        } else if self.holds_own() {
             Beside::Own
+        } else if self.moves_own() {
+            Beside::OwnSum
         } else {
             Beside::Nothing
         }
