@@ -14,7 +14,7 @@ use tokio::sync::{
 
 /// Readings while the reader stalls: 1, 2, 3 and so on.
 const READINGS: u32 = 1_000;
-const QUEUE: usize = 16;
+const QUEUE: usize = 8;
 
 fn main() {
     print!("{}", table());
@@ -24,8 +24,8 @@ fn table() -> String {
     let head = "| queue | readings kept | the first one read | the last one |";
     let mut table = format!("{head}\n|---|--:|--:|--:|\n");
     table += &row("`unbounded_channel`", unbounded());
-    table += &row("`channel(16)`, `try_send`", bounded());
-    table += &row("`broadcast::channel(16)`", newest());
+    table += &row("`channel(8)`, `try_send`", bounded());
+    table += &row("`broadcast::channel(8)`", newest());
     table + &row("`watch`", latest())
 }
 

@@ -30,7 +30,7 @@ fn main() -> ExitCode {
 
 // ANCHOR: service
 /// Readings that may wait.
-const QUEUE: usize = 16;
+const QUEUE: usize = 8;
 
 struct Hall {
     /// Sensors send, `report` receives; the hall closes.

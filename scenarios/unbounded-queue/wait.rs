@@ -32,7 +32,7 @@ fn main() -> ExitCode {
 /// A sensor waits for so long.
 const WAIT_MAX: Duration = Duration::from_millis(100);
 /// Readings that may wait.
-const QUEUE: usize = 16;
+const QUEUE: usize = 8;
 
 struct Hall {
     /// Sensors send, `report` receives; the hall closes.
