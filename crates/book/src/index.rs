@@ -185,7 +185,8 @@ fn shown(leak: &Telltale<'_>) -> Vec<(String, String)> {
         (format!("{}, {}", group.state, wait(group)), format!("{}; {beside}", Polls::of(group).words()))
     };
     match leak.left().as_slice() {
-        [] => vec![(NO_TASK.to_owned(), String::new())],
+        [] if leak.beside() == Beside::Nothing => vec![(NO_TASK.to_owned(), "no gauge rises".to_owned())],
+        [] => vec![(NO_TASK.to_owned(), format!("{} rises", alone(leak.beside())))],
         left => left.iter().map(|group| words(group)).collect(),
     }
 }
