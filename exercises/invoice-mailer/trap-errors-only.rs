@@ -50,14 +50,17 @@ impl Summary {
     }
 }
 
+/// The shop's end of the queue, and the task at the other one.
+type Desk = (mpsc::Sender<u64>, JoinHandle<anyhow::Result<Summary>>);
+
 /// Invoices that wait for the desk; it is quick.
 const QUEUE: usize = 16;
 
 /// Mails the invoices of one shop.
 pub(crate) struct Mailer {
     held: Arc<AtomicUsize>,
-    /// The shop sends, the desk receives, `stop` closes by dropping the sender; with it the task that is the desk.
-    desk: Mutex<Option<(mpsc::Sender<u64>, JoinHandle<anyhow::Result<Summary>>)>>,
+    /// The shop sends, the desk receives, `stop` closes by dropping the sender.
+    desk: Mutex<Option<Desk>>,
 }
 
 impl Mailer {
@@ -86,7 +89,7 @@ impl Mailer {
         desk.await.context("the desk has panicked")?
     }
 
-    fn desk(&self) -> MutexGuard<'_, Option<(mpsc::Sender<u64>, JoinHandle<anyhow::Result<Summary>>)>> {
+    fn desk(&self) -> MutexGuard<'_, Option<Desk>> {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
