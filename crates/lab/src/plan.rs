@@ -7,7 +7,7 @@ use anyhow::{Context, bail, ensure};
 use evidence::catalogue::Catalogue;
 
 /// For each console: with fewer columns tokio-console cuts the line number off the longest place that a leak or its fix shows.
-pub const COLUMNS_MIN: u16 = CONSOLE_COLUMNS + 42;
+pub const COLUMNS_MIN: u16 = CONSOLE_COLUMNS + 45;
 /// Left and right of the place in tokio-console's list, with ids of five digits; seen in tmux at widths from 100 to 150.
 const CONSOLE_COLUMNS: u16 = 71;
 /// For each console: in fewer rows no task of the service is in sight.

@@ -6,11 +6,12 @@ use std::{
 };
 
 /// What a workspace needs to build a scenario, and the script to write one.
-const PARTS: [&str; 13] = [
+const PARTS: [&str; 14] = [
     "Cargo.toml",
     "Cargo.lock",
     ".cargo",
     "crates",
+    "controls",
     "scenarios",
     "exercises",
     "scripts",

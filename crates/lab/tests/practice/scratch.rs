@@ -48,7 +48,7 @@ impl Scratch {
             }
         }
         // Not `.cargo`: the real one lies above, and its flags would count twice.
-        for name in ["crates", "scenarios", "book"] {
+        for name in ["controls", "crates", "scenarios", "book"] {
             symlink(real.join(name), self.root.join(name)).unwrap();
         }
         for name in ["Cargo.toml", "Cargo.lock", "book.toml", "clippy.toml"] {

@@ -66,10 +66,10 @@ impl Scratch {
         let lock = fs::File::create(folder.join("lock")).unwrap();
         flock(&lock, FlockOperation::LockExclusive).unwrap();
         let here = folder.as_path();
-        for old in ["crates", "scenarios", "book", "book.toml"].map(|part| here.join(part)) {
+        for old in ["controls", "crates", "scenarios", "book", "book.toml"].map(|part| here.join(part)) {
             let _ = fs::remove_file(old);
         }
-        for part in ["crates", "scenarios", "book", "book.toml"] {
+        for part in ["controls", "crates", "scenarios", "book", "book.toml"] {
             symlink(root.join(part), here.join(part)).unwrap();
         }
         fs::create_dir_all(here.join("exercises").join(NAME)).unwrap();
@@ -190,7 +190,7 @@ fn copy(from: &Path, to: &Path) {
 
 /// How the files of the workspace's own crates begin, as cargo and rustc write them.
 fn own_crates(root: &Path) -> Vec<String> {
-    let folders = ["crates", "scenarios", "exercises"]
+    let folders = ["controls", "crates", "scenarios", "exercises"]
         .into_iter()
         .flat_map(|part| fs::read_dir(root.join(part)).unwrap().flatten());
     let names = folders.map(|entry| entry.file_name().to_string_lossy().into_owned());
