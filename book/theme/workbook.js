@@ -339,7 +339,7 @@
   // The lab marks the pages it serves. The same page on any other host makes no request of its own.
   const served = document.querySelector('.wb-served');
   if (served) {
-    const charts = [...document.querySelectorAll('.wb-chart')].map(figure => new Chart(figure));
+    const charts = [...document.querySelectorAll('.wb-chart:has(.wb-gauge)')].map(figure => new Chart(figure));
     let lives = [];
     place.restore();
     new Reloads(() => lives.some(live => live.holds));
