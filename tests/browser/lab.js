@@ -20,7 +20,7 @@ const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', 
   '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 
 /** What a workbook needs that serves and runs. */
-const COPIED = ['.cargo', 'Cargo.toml', 'Cargo.lock', 'book.toml', 'book', 'crates', 'exercises', 'scenarios'];
+const COPIED = ['.cargo', 'Cargo.toml', 'Cargo.lock', 'book.toml', 'book', 'controls', 'crates', 'exercises', 'scenarios'];
 
 /** A copy of the workbook that a test may change, always in the same place: what cargo builds there it finds again the next time. */
 export function copyOfWorkbook(name) {
