@@ -28,8 +28,8 @@ let lab, browser, pages, chapter, exercise, templates;
 before(async () => {
   [lab, browser] = await Promise.all([Lab.start(), startBrowser()]);
   pages = await pagesOf(browser, lab.url);
-  // The first chapter: the model of the others.
-  const scenario = 'unconsumed-send';
+  // A chapter whose code is shown in part, and whose gauges are on both sides.
+  const scenario = 'closed-too-early';
   chapter = `${lab.url}${scenario}.html`;
   const [first] = await lab.exercises();
   exercise = `${lab.url}${first}.html`;
