@@ -3,7 +3,7 @@
 //! All rows are found: scenarios by their folders, their order by `SUMMARY.md`, mistakes and fixes by their marked lines,
 //! guards by their tests, tell-tales by the recordings. Only what nobody can measure is written, in `[package.metadata.card]`.
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use evidence::side::{Side, capital};
 use stage::gauge::Gauge;
 
@@ -18,8 +18,17 @@ use super::{
 pub(super) fn card(source: &Source) -> anyhow::Result<String> {
     let head = ["The mistake", "Tell-tale", "First question", "The fix", "The guard"];
     let leaks = telltale::all(source)?;
+    let parts = parts(source, &leaks);
+    let is_part = |written: &&Written| parts.iter().any(|(title, _)| *title == written.part);
+    if let Some(lost) = source.symptoms().card.iter().find(|written| !is_part(written)) {
+        bail!(
+            "book/symptoms.toml: the card's row “{}”: no part with a chapter is called “{}”",
+            lost.mistake,
+            lost.part
+        );
+    }
     let mut sheets = String::new();
-    for (title, names) in parts(source, &leaks) {
+    for (title, names) in parts {
         let own = leaks.iter().filter(|leak| names.contains(&leak.one.name.as_str()));
         let mut rows = own.map(|leak| row(source, leak)).collect::<anyhow::Result<Vec<_>>>()?;
         for written in source.symptoms().card.iter().filter(|written| written.part == title) {

@@ -19,8 +19,9 @@ use crate::{
     today,
 };
 
-/// Of a control the counts come to rest once after this share of the work: until then its twin looks the same.
-const EARLY: u64 = 4;
+/// After this share of the work the counts come to rest for the first time, where a run rests twice: of a control, whose twin looks the same until
+/// then, and in the test of all pairs.
+pub const EARLY: u64 = 4;
 /// Sides beyond leak and fix run this many at a time.
 const AT_ONCE: usize = 2;
 

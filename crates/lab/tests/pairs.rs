@@ -19,6 +19,7 @@ use evidence::{
 };
 use lab::{
     cargo,
+    measure::EARLY,
     pair::{self, Event, SideVerdict},
 };
 use leakcheck::{Checker, Trend};
@@ -27,8 +28,6 @@ use stage::wire::Stated;
 
 /// Most of a run is waiting: twice as many at once as there are cores still leave each side time to work.
 const RUNS_AT_ONCE: usize = 4;
-/// After this share of the work the counts come to rest for the first time.
-const EARLY: u64 = 4;
 /// A whole build may come first.
 const DEADLINE: Duration = Duration::from_secs(1_800);
 /// How far the trend may be from what a side states, per unit of work.

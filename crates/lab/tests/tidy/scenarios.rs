@@ -89,6 +89,11 @@ fn every_scenario_has_its_pair_and_states_every_side() {
                 problems.push(format!("{} has no {needed}.rs as a binary", one.name));
             }
         }
+        if let (true, Some(control)) = (one.is_control(), one.side("control"))
+            && (leaks(&one, control) || !one.side("leak").is_some_and(|twin| leaks(&one, twin)))
+        {
+            problems.push(format!("{}: the control states `at_most`, and its twin what is left per unit", one.name));
+        }
         let stated: BTreeSet<_> = one.statement.survivors.keys().cloned().collect();
         if stated != one.side_names().into_iter().collect() {
             problems.push(format!("{}: [package.metadata.lab.survivors] and the binaries name other sides", one.name));
