@@ -37,7 +37,7 @@ pub enum Layout {
 pub struct Asked<'a> {
     /// The scenario.
     pub name: &'a str,
-    /// Two of its sides.
+    /// Two of its sides; none for the pair that every scenario has.
     pub sides: &'a [String],
     /// Where a picture goes, if one is asked for.
     pub capture: Option<PathBuf>,
@@ -85,6 +85,8 @@ pub fn plan(root: &Path, asked: &Asked) -> anyhow::Result<String> {
     let Asked { name, sides, capture, terminal } = asked;
     let catalogue = Catalogue::read(root)?;
     let scenario = catalogue.find(name)?;
+    let usual = scenario.pair().map(str::to_owned);
+    let sides = if sides.is_empty() { &usual } else { *sides };
     scenario.check_sides(sides)?;
     let (layout, (columns, rows)) = match capture {
         Some(_) => (Layout::Stacked, CAPTURE),
@@ -130,6 +132,15 @@ mod tests {
         check(COLUMNS_MIN, stacked_rows, Layout::Stacked);
         check(COLUMNS_MIN, stacked_rows - 1, Layout::TooSmall { columns: COLUMNS_MIN, rows: stacked_rows });
         check(COLUMNS_MIN - 1, 100, Layout::TooSmall { columns: COLUMNS_MIN, rows: stacked_rows });
+    }
+
+    #[test]
+    fn without_sides_it_is_the_pair_that_every_scenario_and_control_has() {
+        let root = evidence::root::find().unwrap();
+        for (name, sides) in [("unclosed-pipe", "leak fix"), ("warm-pool", "leak control")] {
+            let asked = Asked { name, sides: &[], capture: None, terminal: Some((u16::MAX, u16::MAX)) };
+            assert_eq!(plan(&root, &asked).unwrap().lines().nth(1), Some(sides), "{name}");
+        }
     }
 
     #[test]

@@ -12,7 +12,8 @@ use crate::{cargo, plan};
 #[command(override_usage = "scripts/pair NAME [SIDE_A SIDE_B] [--capture DIR]")]
 pub struct PairPlan {
     name: String,
-    #[arg(num_args = 2, value_names = ["SIDE_A", "SIDE_B"], default_values = ["leak", "fix"])]
+    /// Leak and fix, or leak and control, where none is named
+    #[arg(num_args = 2, value_names = ["SIDE_A", "SIDE_B"])]
     sides: Vec<String>,
     #[arg(long, value_name = "DIR")]
     capture: Option<PathBuf>,
