@@ -255,10 +255,15 @@ mod tests {
             let finding = terminal(Some((columns, rows)));
             assert!(text(&finding).contains(expected), "{finding:?}");
         };
-        check(80, 24, "scripts/pair needs 113 × 35 and refuses");
-        check(200, 40, "one above the other");
-        check(230, 17, "scripts/pair needs 227 × 18 and refuses");
-        assert!(matches!(terminal(Some((227, 18))), Fine(_)));
+        let needs = |columns, rows| match plan::layout(columns, rows) {
+            Layout::TooSmall { columns, rows } => format!("scripts/pair needs {columns} × {rows} and refuses"),
+            fits => panic!("{columns} × {rows} fits: {fits:?}"),
+        };
+        let wide = plan::columns_wide();
+        check(80, 24, &needs(80, 24));
+        check(wide - 1, 100, &format!("one above the other; side by side needs {wide} columns"));
+        check(wide, 10, &needs(wide, 10));
+        assert!(matches!(terminal(Some((wide, 100))), Fine(_)));
         assert!(matches!(terminal(None), Note(_)));
     }
 
