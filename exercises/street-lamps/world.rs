@@ -36,8 +36,9 @@ const WELL: u64 = 0;
 const DARK: u64 = 5;
 /// Its answer is on its way, and comes when the page asks a lamp that is well.
 const LATE: u64 = 7;
-/// The pages of the end have other numbers.
-const LAST: u64 = 1_000_000;
+/// The pages before the load and after it have other numbers.
+const FIRST: u64 = 1_000_000;
+const LAST: u64 = 2_000_000;
 
 pub(crate) struct World {
     pub(crate) line: Arc<Line>,
@@ -53,7 +54,10 @@ impl exercise::World for World {
         let gateway = Arc::<Gateway>::default();
         let (addr, peer) = gateway.clone().listen().await?;
         let (line, ledger, asked) = (Line::open(addr).await?, Ledger::default(), AtomicU64::new(0));
-        Ok(Self { line, gateway, ledger, asked, _peer: peer })
+        let world = Self { line, gateway, ledger, asked, _peer: peer };
+        // A connection may wait for the gateway to take it: with an answer it has.
+        world.ask(FIRST * LAMPS + WELL).await.context("the first lamp")?;
+        Ok(world)
     }
 
     /// A page asks a lamp that is well, one that is not, and another one that is well.
