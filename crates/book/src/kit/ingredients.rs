@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use evidence::{
     catalogue::{Catalogue, Scenario},
     exercise::{Exercise, SOLUTION, START},
@@ -89,6 +89,7 @@ impl Ingredients {
             Some(exercise) => exercise.scenario.clone(),
             None => find(&catalogue, name)?.clone(),
         };
+        ensure!(!scenario.is_control(), "{name} is a control, and has no kit: `cargo lab pair {name}` shows it");
         let names = catalogue.scenarios.iter().map(|one| one.name.clone());
         let names = names.chain(catalogue.exercises.iter().map(|one| one.name().to_owned())).collect();
         let manifest = fs::read_to_string(root.join("Cargo.toml")).context("cannot read Cargo.toml")?;

@@ -29,6 +29,10 @@ fn what_cannot_be_done_is_refused_in_one_line() {
     let free = folder.path().join("free");
     refused(&["unconsumed-sent"], "there is no scenario `unconsumed-sent`: did you mean `unconsumed-send`?");
     refused(&["upload-skan"], "did you mean `upload-scan`?");
+    refused(
+        &["warm-pool", "--out", text(&free)],
+        "warm-pool is a control, and has no kit: `cargo lab pair warm-pool` shows it",
+    );
     refused(&["../upload-scan", "--out", text(&free)], "there is no");
     refused(
         &["unconsumed-send", "--minutes", "30", "--out", text(&free)],
