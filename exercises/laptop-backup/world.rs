@@ -282,6 +282,8 @@ impl Laptop {
 
     /// There are no more files.
     async fn hang_up(&mut self) -> anyhow::Result<()> {
+        // Nothing, but it may be late with that, too.
+        self.say(&[]).await?;
         self.stream.shutdown().await?;
         let line = self.line().await?;
         ensure!(line.is_none(), "the service said {line:?} to a laptop that has no more files");
