@@ -147,10 +147,10 @@ impl Copy {
         std::fs::read_to_string(self.0.join(file)).unwrap()
     }
 
-    /// Runs cargo in the copy, with the target directory of this build: only the new scenario and the workspace's own crates
-    /// are built. Returns what was printed.
+    /// Runs cargo in the copy, with a target directory of its own: in this build's, cargo would take the copy's crates for the workspace's, and whoever builds
+    /// next would build all of the workbook again. Returns what was printed.
     fn cargo(&self, args: &[&str]) -> String {
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("new-scenario");
         let out =
             Command::new("cargo").args(args).current_dir(&self.0).env("CARGO_TARGET_DIR", target).output().unwrap();
         let words = [out.stdout, out.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
