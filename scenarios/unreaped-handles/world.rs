@@ -27,7 +27,8 @@ pub(crate) async fn listen() -> Result<(TcpListener, Stops)> {
     let listener =
         TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let addr = listener.local_addr()?;
-    Ok((listener, Stops { addr, displays: Mutex::default() }))
+    let (displays, turn) = Default::default();
+    Ok((listener, Stops { addr, displays, turn }))
 }
 
 /// The next caller. It may be dropped while it waits.
@@ -44,11 +45,14 @@ pub(crate) async fn accept(listener: &TcpListener) -> TcpStream {
 pub(crate) struct Stops {
     addr: SocketAddr,
     displays: Mutex<Vec<TcpStream>>,
+    /// Of whoever opens a stop: one after the other, however late.
+    turn: tokio::sync::Mutex<()>,
 }
 
 impl Stops {
     /// One more stop: its display is switched on and stays, a passenger asks and leaves. The passenger of the first one sleeps late.
     pub(crate) async fn open(&self, stop: u64) -> Result<()> {
+        let _turn = self.turn.lock().await;
         let display = self.ask((stop % 500) as u16).await?;
         self.displays.lock().unwrap().push(display);
         if stop == 0 {
