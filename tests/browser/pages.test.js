@@ -10,8 +10,8 @@ import { A4, Lab, ROOT, answered, eachOf, keep, pagesOf, sheetsOf, startBrowser,
 const DESK = { width: 1280, height: 800 };
 const PHONE = { width: 390, height: 844 };
 const THEMES = ['light', 'rust', 'coal', 'navy', 'ayu'];
-/** The heaviest page has 125 KB, its picture of two consoles included. */
-const WEIGHT_MAX = 130 * 1024;
+/** The heaviest page has 130 KB: an exercise with four programs. The list of all pages is part of each. */
+const WEIGHT_MAX = 132 * 1024;
 /** A handout that is stapled once. */
 const SHEETS_MAX = 6;
 /** The index of symptoms is looked up, and not handed out: it grows with what reporters see. */
